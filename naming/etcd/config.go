@@ -1,0 +1,153 @@
+package etcd
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/muster-go/muster/naming"
+)
+
+const (
+	// DefaultEndpoint is where etcd is looked for.
+	DefaultEndpoint = "127.0.0.1:2379"
+	// DefaultRoot is the first segment of every key.
+	DefaultRoot = "muster"
+	// DefaultLeaseTTL is how long a killed process stays listed.
+	DefaultLeaseTTL = 10 * time.Second
+	// MinLeaseTTL is the shortest lease: etcd rounds lower ones up itself.
+	MinLeaseTTL = 2 * time.Second
+)
+
+// Config is what a Driver needs to know. The zero values of all fields but Namespace mean their defaults.
+type Config struct {
+	// Namespace is the environment and group. It is required.
+	Namespace naming.Namespace
+	// Endpoints are host:port, http://host:port or https://host:port. An https endpoint, or any of the TLS files, means
+	// TLS to all of them. Default [DefaultEndpoint].
+	Endpoints []string
+	// Username and Password authenticate. PasswordFile is read anew for each connection, so that a password can be rotated;
+	// it excludes Password. A trailing newline is taken off.
+	Username, Password, PasswordFile string
+	// CAFile holds the authorities that may sign etcd's certificate, default the system's. CertFile and KeyFile, both or
+	// none, are the client's own certificate, read anew for each connection.
+	CAFile, CertFile, KeyFile string
+	// Root is the first segment of every key. Default [DefaultRoot].
+	Root string
+	// LeaseTTL is in whole seconds, at least [MinLeaseTTL]. Default [DefaultLeaseTTL].
+	LeaseTTL time.Duration
+	// Logger gets the driver's log. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// complete fills in the defaults and checks everything that can be checked without etcd. The errors name the field.
+func (c Config) complete() (Config, error) {
+	if len(c.Endpoints) == 0 {
+		c.Endpoints = []string{DefaultEndpoint}
+	}
+	if c.Root == "" {
+		c.Root = DefaultRoot
+	}
+	if c.LeaseTTL == 0 {
+		c.LeaseTTL = DefaultLeaseTTL
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	c.Endpoints = slices.Clone(c.Endpoints)
+	return c, errors.Join(c.checkKeys(), c.checkEndpoints(), c.checkAuth())
+}
+
+func (c Config) checkKeys() error {
+	var errs []error
+	if c.Namespace.IsZero() {
+		errs = append(errs, errors.New("etcd: Namespace is missing"))
+	}
+	if strings.Contains(c.Root, "/") || strings.ContainsFunc(c.Root, unicode.IsControl) || len(c.Root) > 253 {
+		errs = append(errs, fmt.Errorf("etcd: Root %q: want one segment without '/'", c.Root))
+	}
+	if c.LeaseTTL < MinLeaseTTL || c.LeaseTTL%time.Second != 0 {
+		errs = append(errs, fmt.Errorf("etcd: LeaseTTL %v: want whole seconds, at least %v", c.LeaseTTL, MinLeaseTTL))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) checkEndpoints() error {
+	var plain, secure string
+	for _, e := range c.Endpoints {
+		host := e
+		if scheme, _, ok := strings.Cut(e, "://"); ok {
+			u, err := url.Parse(e)
+			if err != nil || u.User != nil || u.Path != "" && u.Path != "/" || scheme != "http" && scheme != "https" {
+				return fmt.Errorf("etcd: Endpoints: %q: want host:port, http://host:port or https://host:port", redactURL(e))
+			}
+			host = u.Host
+			if scheme == "http" {
+				plain = e
+			} else {
+				secure = e
+			}
+		}
+		if h, p, err := net.SplitHostPort(host); err != nil || h == "" || p == "" {
+			return fmt.Errorf("etcd: Endpoints: %q: want host:port", redactURL(e))
+		}
+	}
+	switch {
+	case plain != "" && secure != "":
+		return fmt.Errorf("etcd: Endpoints: %q and %q: some with TLS and some without", plain, secure)
+	case plain != "" && c.tlsFiles():
+		return fmt.Errorf("etcd: Endpoints: %q is plain text, but TLS files are set: use https:// or unset CAFile, CertFile and KeyFile", plain)
+	}
+	return nil
+}
+
+func (c Config) checkAuth() error {
+	switch {
+	case c.Password != "" && c.PasswordFile != "":
+		return errors.New("etcd: Password and PasswordFile are both set: unset one")
+	case c.Username == "" && (c.Password != "" || c.PasswordFile != ""):
+		return errors.New("etcd: a password is set, but no Username")
+	case c.Username != "" && c.Password == "" && c.PasswordFile == "":
+		return errors.New("etcd: Username is set, but neither Password nor PasswordFile")
+	}
+	_, err := c.password()
+	return err
+}
+
+// password returns the password, from its file where it has one.
+func (c Config) password() (string, error) {
+	if c.PasswordFile == "" {
+		return c.Password, nil
+	}
+	b, err := os.ReadFile(c.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("etcd: PasswordFile: %w", err)
+	}
+	p := strings.TrimRight(string(b), "\r\n")
+	if p == "" {
+		return "", fmt.Errorf("etcd: PasswordFile %s is empty", c.PasswordFile)
+	}
+	return p, nil
+}
+
+// scope names what the driver would answer from.
+func (c Config) scope() string {
+	eps := slices.Clone(c.Endpoints)
+	slices.Sort(eps)
+	return "etcd|" + strings.Join(eps, ",") + "|" + c.Root + "/" + c.Namespace.String()
+}
+
+// redactURL keeps what may be a password in an endpoint out of an error.
+func redactURL(s string) string {
+	if i := strings.LastIndex(s, "@"); i >= 0 {
+		return "***" + s[i:]
+	}
+	return s
+}

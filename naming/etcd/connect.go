@@ -1,0 +1,193 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/namespace"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	grpcbackoff "google.golang.org/grpc/backoff"
+
+	"github.com/muster-go/muster/naming"
+)
+
+const (
+	// Without these, gRPC's own backoff grows to minutes, and the first request after a long outage waits for it.
+	connectBase    = 100 * time.Millisecond
+	connectMax     = time.Second
+	connectTimeout = 2 * time.Second
+
+	// pingEvery is the least that gRPC and etcd's enforcement policy allow.
+	pingEvery   = 10 * time.Second
+	pingTimeout = 3 * time.Second
+)
+
+// handle is one client, bound to the namespace's prefix. It is replaced as a whole.
+type handle struct {
+	cli *clientv3.Client
+	clientv3.KV
+	watcher clientv3.Watcher
+}
+
+func (h *handle) close() {
+	_ = h.watcher.Close()
+	_ = h.cli.Close()
+}
+
+// connection owns the client. It is made in the background, since with a user it can't be made while etcd is away, and
+// made anew when etcd has stopped accepting its token for good.
+type connection struct {
+	cfg    Config
+	log    *slog.Logger
+	ctx    context.Context
+	cancel context.CancelFunc
+	start  sync.Once
+	done   chan struct{}
+
+	sight sight
+
+	// mu guards everything that follows.
+	mu    sync.Mutex
+	cur   *handle
+	ready chan struct{} // closed while cur is set
+	last  error         // why cur is not set
+}
+
+func newConnection(cfg Config) *connection {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &connection{
+		cfg: cfg, log: cfg.Logger, ctx: ctx, cancel: cancel, done: make(chan struct{}),
+		ready: make(chan struct{}), sight: newSight(),
+	}
+}
+
+// get returns the client, waiting for it until ctx ends.
+func (c *connection) get(ctx context.Context) (*handle, error) {
+	c.start.Do(func() { go c.run() })
+	for {
+		c.mu.Lock()
+		h, ready, last := c.cur, c.ready, c.last
+		c.mu.Unlock()
+		if h != nil {
+			return h, nil
+		}
+		select {
+		case <-ready:
+		case <-c.ctx.Done():
+			return nil, naming.ErrClosed
+		case <-ctx.Done():
+			if last != nil {
+				return nil, fmt.Errorf("etcd: no connection: %w (%w)", last, context.Cause(ctx))
+			}
+			return nil, fmt.Errorf("etcd: no connection: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// close ends the connection and joins its goroutine.
+func (c *connection) close() {
+	c.cancel()
+	c.start.Do(func() { close(c.done) }) // never used: nothing to join
+	<-c.done
+}
+
+func (c *connection) run() {
+	defer close(c.done)
+	bo := newBackoff(connectBase, 2*time.Second)
+	for c.ctx.Err() == nil {
+		h, err := c.dial()
+		if err != nil {
+			c.fail(err)
+			wait(c.ctx, bo.NextBackOff())
+			continue
+		}
+		bo.Reset()
+		c.set(h, nil)
+		err = c.guardSight(h)
+		c.set(nil, err)
+		h.close()
+	}
+}
+
+func (c *connection) set(h *handle, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cur, c.last = h, err
+	if h != nil {
+		close(c.ready)
+	} else {
+		c.ready = make(chan struct{})
+	}
+}
+
+func (c *connection) fail(err error) {
+	c.mu.Lock()
+	c.last = err
+	c.mu.Unlock()
+	c.sight.down(c.log, c.cfg.Endpoints, err)
+}
+
+// dial makes a client. With a user it asks etcd for a token, and errs while etcd is away.
+func (c *connection) dial() (*handle, error) {
+	password, err := c.cfg.password()
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := c.cfg.tls()
+	if err != nil {
+		return nil, err
+	}
+	cli, err := clientv3.New(clientv3.Config{
+		Context:              c.ctx,
+		Endpoints:            c.cfg.Endpoints,
+		TLS:                  tlsConfig,
+		Username:             c.cfg.Username,
+		Password:             password,
+		DialTimeout:          connectTimeout,
+		DialKeepAliveTime:    pingEvery,
+		DialKeepAliveTimeout: pingTimeout,
+		PermitWithoutStream:  true,
+		Logger:               zap.NewNop(),
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           grpcbackoff.Config{BaseDelay: connectBase, Multiplier: 1.6, Jitter: 0.2, MaxDelay: connectMax},
+			MinConnectTimeout: connectTimeout,
+		})},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("etcd: %w", err)
+	}
+	p := prefix(c.cfg.Root, c.cfg.Namespace)
+	return &handle{cli: cli, KV: namespace.NewKV(cli.KV, p), watcher: namespace.NewWatcher(cli.Watcher, p)}, nil
+}
+
+// newBackoff returns a capped exponential backoff whose waits are jittered by half.
+func newBackoff(base, most time.Duration) *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval, b.RandomizationFactor, b.Multiplier = base, most, 0.5, 2
+	return b
+}
+
+// wait waits, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// rejected reports whether etcd refused the credentials, as it does for ever once a token is gone.
+func rejected(err error) bool {
+	err = rpctypes.Error(err)
+	return errors.Is(err, rpctypes.ErrInvalidAuthToken) || errors.Is(err, rpctypes.ErrUserEmpty) ||
+		errors.Is(err, rpctypes.ErrAuthOldRevision)
+}

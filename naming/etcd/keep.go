@@ -1,0 +1,106 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/muster-go/muster/naming"
+)
+
+// keep watches the instance's own keys until the membership ends, so that one that was deleted or overwritten from outside
+// is mended at once, and an operator's order is heard. from is the revision of the join.
+func (m *membership) keep(from int64) {
+	k := &keeper{m: m, trouble: map[string]int64{}}
+	follow(m.ctx, m.d.conn, follower{
+		name: m.keys.roster, keys: []string{m.keys.serving, m.keys.roster, m.keys.operator}, from: from,
+		read: k.read, apply: k.apply, settle: k.settle,
+	})
+	cause := context.Cause(m.ctx)
+	if errors.Is(cause, context.Canceled) {
+		cause = naming.ErrLeft // the membership ended by itself, and has its error already
+	}
+	m.finish(cause)
+	if errors.Is(m.Err(), naming.ErrLeft) {
+		return // Leave gives the session back itself, within its own time
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.ctx), closeTimeout)
+	defer cancel()
+	h, _ := m.d.conn.get(ctx)
+	_ = m.release(ctx, h)
+}
+
+// keeper is the state of keep; its goroutine owns it.
+type keeper struct {
+	m *membership
+	// trouble holds, by key, the revision at which somebody else may have touched an own key.
+	trouble map[string]int64
+}
+
+func (k *keeper) read(ctx context.Context, h *handle) (int64, error) {
+	m := k.m
+	r, err := h.Txn(ctx).Then(
+		clientv3.OpGet(m.keys.roster), clientv3.OpGet(m.keys.serving), clientv3.OpGet(m.keys.operator)).Commit()
+	if err != nil {
+		return 0, err
+	}
+	if op := first(r, 2); op != nil {
+		m.order(decodeOrder(m.inst.ID, op.Value, time.Now()))
+	} else {
+		m.order(nil)
+	}
+	// Where history was lost, what was written may be gone, whatever revision it had.
+	m.op <- struct{}{}
+	clear(m.wrote)
+	<-m.op
+	k.trouble[m.keys.roster], k.trouble[m.keys.serving] = r.Header.Revision, r.Header.Revision
+	return r.Header.Revision, nil
+}
+
+func (k *keeper) apply(events []*clientv3.Event) {
+	m := k.m
+	for _, e := range events {
+		put := e.Type == clientv3.EventTypePut
+		if string(e.Kv.Key) == m.keys.operator {
+			if put {
+				m.order(decodeOrder(m.inst.ID, e.Kv.Value, time.Now()))
+			} else {
+				m.order(nil)
+			}
+			continue
+		}
+		if !put || clientv3.LeaseID(e.Kv.Lease) != m.s.id {
+			k.trouble[string(e.Kv.Key)] = e.Kv.ModRevision
+		}
+	}
+}
+
+// settle mends what others did to the own keys.
+func (k *keeper) settle(ctx context.Context, _ int64) error {
+	if len(k.trouble) == 0 {
+		return nil
+	}
+	m := k.m
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	h, end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for key, rev := range k.trouble {
+		if rev <= m.wrote[key] || key == m.keys.serving && !m.serving {
+			delete(k.trouble, key) // the echo of an own write, mended by a later one, or nothing that is wanted
+		}
+	}
+	if len(k.trouble) == 0 {
+		return nil
+	}
+	if err := m.write(ctx, h); err != nil && !errors.Is(err, errConflict) {
+		return err
+	}
+	clear(k.trouble)
+	return nil
+}

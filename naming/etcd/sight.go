@@ -1,0 +1,168 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/muster-go/muster/naming"
+)
+
+const (
+	// The tiny read is due after each reconnect, and between these while nothing happens.
+	lookMin, lookMax = 30 * time.Second, 60 * time.Second
+	lookTimeout      = 2 * time.Second
+	// lookRetry is the pause after a failed look; rejections is how many refusals in a row mean a new client.
+	lookRetry  = 500 * time.Millisecond
+	rejections = 3
+)
+
+// sight is what is known of the cluster: whether it answers, and how far its history has been seen.
+type sight struct {
+	link atomic.Pointer[naming.Link]
+	rev  atomic.Int64
+	term atomic.Uint64
+
+	// mu guards epoch.
+	mu *sync.Mutex
+	// epoch is closed and replaced when the data behind it is another one.
+	epoch chan struct{}
+}
+
+func newSight() sight { return sight{mu: new(sync.Mutex), epoch: make(chan struct{})} }
+
+// saw notes the revision of an answer.
+func (s *sight) saw(rev int64) {
+	for old := s.rev.Load(); rev > old && !s.rev.CompareAndSwap(old, rev); old = s.rev.Load() {
+	}
+}
+
+// era returns a channel that is closed once the cluster's data has been wiped or restored.
+func (s *sight) era() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}
+
+func (s *sight) newEra() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.epoch)
+	s.epoch = make(chan struct{})
+}
+
+func (s *sight) up(log *slog.Logger, endpoints []string) {
+	if l := s.link.Load(); l == nil || !l.Up {
+		away := time.Duration(0)
+		if l != nil {
+			away = time.Since(l.Since)
+		}
+		s.link.Store(&naming.Link{Up: true, Since: time.Now()})
+		log.Info("etcd answers", "endpoints", endpoints, "away", away.Round(time.Millisecond))
+	}
+}
+
+func (s *sight) down(log *slog.Logger, endpoints []string, err error) {
+	l := s.link.Load()
+	if l == nil || l.Up {
+		s.link.Store(&naming.Link{Since: time.Now(), Err: err})
+		log.Error("etcd does not answer; what is known stays in use, trying again for ever", "endpoints", endpoints, "err", err)
+	} else if err != nil {
+		s.link.Store(&naming.Link{Since: l.Since, Err: err})
+	}
+}
+
+// guardSight watches the connection until ctx ends, or until the client has to be made anew.
+//
+// After an etcd that was wiped or restored comes back, clientv3 resumes each watch at a revision that the new data has not
+// reached, and hears nothing until it has. One linearizable read tells: its revision, or its term, is below what was seen.
+func (c *connection) guardSight(h *handle) error {
+	conn := h.cli.ActiveConnection()
+	due, refused := time.Now(), 0
+	for c.ctx.Err() == nil {
+		state := conn.GetState()
+		if state != connectivity.Ready {
+			due = time.Now() // the first thing after each reconnect
+		}
+		switch state {
+		case connectivity.Idle:
+			conn.Connect()
+		case connectivity.TransientFailure:
+			c.sight.down(c.log, c.cfg.Endpoints, errors.New("connection refused or timed out"))
+		case connectivity.Ready:
+			if time.Now().Before(due) {
+				break
+			}
+			err := c.look(h)
+			switch {
+			case err == nil:
+				c.sight.up(c.log, c.cfg.Endpoints)
+				due, refused = time.Now().Add(lookMin+rand.N(lookMax-lookMin)), 0
+			case c.ctx.Err() != nil:
+				return naming.ErrClosed
+			default:
+				c.sight.down(c.log, c.cfg.Endpoints, err)
+				due = time.Now().Add(lookRetry/2 + rand.N(lookRetry))
+				if rejected(err) {
+					refused++
+				}
+				if refused >= rejections {
+					c.log.Warn("etcd refuses the session's token; connecting anew", "err", err)
+					return err
+				}
+			}
+		}
+		c.waitChange(conn, state, due)
+	}
+	return naming.ErrClosed
+}
+
+type stateWaiter interface {
+	WaitForStateChange(ctx context.Context, s connectivity.State) bool
+}
+
+func (c *connection) waitChange(conn stateWaiter, state connectivity.State, due time.Time) {
+	ctx := c.ctx
+	if state == connectivity.Ready { // else only a change makes a look possible
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, due)
+		defer cancel()
+	}
+	conn.WaitForStateChange(ctx, state)
+}
+
+// look reads next to nothing, linearizably, and compares the history's length with what was seen before.
+func (c *connection) look(h *handle) error {
+	ctx, cancel := context.WithTimeout(c.ctx, lookTimeout)
+	defer cancel()
+	rev, term := c.sight.rev.Load(), c.sight.term.Load()
+	r, err := h.Get(ctx, ".guard/", clientv3.WithPrefix(), clientv3.WithCountOnly(), clientv3.WithLimit(1))
+	if err != nil {
+		return err
+	}
+	c.judge(r.Header, rev, term)
+	return nil
+}
+
+// judge begins a new era if an answer is older than what was known before it was asked for.
+func (c *connection) judge(now *pb.ResponseHeader, rev int64, term uint64) {
+	if now.Revision < rev || now.RaftTerm < term {
+		c.log.Error("etcd's data has been wiped or restored from a backup; reading everything anew",
+			"revision_seen", rev, "revision_now", now.Revision)
+		c.sight.rev.Store(now.Revision)
+		c.sight.term.Store(now.RaftTerm)
+		c.sight.newEra()
+		return
+	}
+	c.sight.saw(now.Revision)
+	for old := c.sight.term.Load(); now.RaftTerm > old && !c.sight.term.CompareAndSwap(old, now.RaftTerm); old = c.sight.term.Load() {
+	}
+}

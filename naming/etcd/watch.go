@@ -1,0 +1,202 @@
+package etcd
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/time/rate"
+
+	"github.com/muster-go/muster/naming"
+)
+
+// readPage bounds one answer when a service's list is read.
+const readPage = 2000
+
+// Watch implements naming.Watcher.
+func (d *Driver) Watch(ctx context.Context, service string, emit func(naming.Update)) error {
+	if err := naming.CheckService(service); err != nil {
+		return err
+	}
+	ctx, stop, err := d.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	v := &serviceView{
+		d: d, service: service, dir: d.keys.serving(service), emit: emit,
+		all: map[string]member{}, complaints: &rate.Sometimes{First: 3, Interval: 10 * time.Second},
+	}
+	follow(ctx, d.conn, follower{
+		name: v.dir, keys: []string{v.dir}, read: v.read, apply: v.apply, settle: v.settle,
+	})
+	return context.Cause(ctx)
+}
+
+// member is what a serving key says.
+type member struct {
+	inst    *naming.Instance
+	leaving bool
+}
+
+// serviceView is the state of one Watch; its goroutine owns it.
+type serviceView struct {
+	d            *Driver
+	service, dir string
+	emit         func(naming.Update)
+	complaints   *rate.Sometimes
+
+	all     map[string]member  // by address; leaving ones included until their key is gone
+	list    []*naming.Instance // what was last emitted, sorted
+	emitted bool
+	touched []string // addresses changed since then, maybe more than once
+	left    []string // addresses that announced their leave since then
+}
+
+// read replaces the view by what etcd holds, page by page at one revision.
+func (v *serviceView) read(ctx context.Context, h *handle) (int64, error) {
+	seen := make(map[string]bool, len(v.all))
+	rev, err := readRange(ctx, h, v.dir, func(key, value []byte) {
+		if addr, ok := v.put(key, value); ok {
+			seen[addr] = true
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	for addr := range v.all {
+		if !seen[addr] {
+			v.remove(addr)
+		}
+	}
+	return rev, nil
+}
+
+// readRange calls each with all keys below dir at one revision, which it returns.
+func readRange(ctx context.Context, h *handle, dir string, each func(key, value []byte)) (int64, error) {
+	var rev int64
+	end := clientv3.GetPrefixRangeEnd(dir)
+	for from := dir; ; {
+		r, err := h.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(readPage), clientv3.WithRev(rev))
+		if err != nil {
+			return 0, err
+		}
+		if rev == 0 {
+			rev = r.Header.Revision
+		}
+		for _, kv := range r.Kvs {
+			each(kv.Key, kv.Value)
+		}
+		if !r.More || len(r.Kvs) == 0 {
+			return rev, nil
+		}
+		from = string(r.Kvs[len(r.Kvs)-1].Key) + "\x00"
+	}
+}
+
+func (v *serviceView) apply(events []*clientv3.Event) {
+	for _, e := range events {
+		if e.Type == clientv3.EventTypeDelete {
+			if addr, ok := strings.CutPrefix(string(e.Kv.Key), v.dir); ok {
+				v.remove(addr)
+			}
+			continue
+		}
+		if _, ok := v.put(e.Kv.Key, e.Kv.Value); !ok {
+			if addr, ok := strings.CutPrefix(string(e.Kv.Key), v.dir); ok {
+				v.remove(addr) // overwritten by what is no instance
+			}
+		}
+	}
+}
+
+// put takes in one key; ok is false for what is no instance of this namespace.
+func (v *serviceView) put(key, value []byte) (addr string, ok bool) {
+	addr, ok = addrOf(v.dir, key)
+	if !ok {
+		v.complain(key, "the key's last part is no address")
+		return "", false
+	}
+	inst, leaving, err := decodeServing(v.d.cfg.Namespace, v.service, addr, value)
+	if err != nil {
+		v.complain(key, err.Error())
+		return "", false
+	}
+	old, had := v.all[addr]
+	if had && old.leaving == leaving && old.inst.Equal(inst) {
+		return addr, true
+	}
+	if leaving && !old.leaving {
+		v.left = append(v.left, addr)
+	}
+	v.all[addr] = member{inst: inst, leaving: leaving}
+	v.touched = append(v.touched, addr)
+	return addr, true
+}
+
+func (v *serviceView) remove(addr string) {
+	if _, ok := v.all[addr]; ok {
+		delete(v.all, addr)
+		v.touched = append(v.touched, addr)
+	}
+}
+
+// complain counts and logs, at a bounded rate, what somebody else wrote under the prefix.
+func (v *serviceView) complain(key []byte, why string) {
+	n := v.d.skipped.Add(1)
+	v.complaints.Do(func() {
+		v.d.cfg.Logger.Warn("skipped a value under the prefix that is no instance; remove it, or find out who writes it",
+			"key", strings.ToValidUTF8(string(key[:min(len(key), 200)]), "?"), "why", why, "skipped_in_all", n)
+	})
+}
+
+// settle emits the view if it has changed. Only what was touched is looked at, but for one copy of the list.
+func (v *serviceView) settle(_ context.Context, rev int64) error {
+	if v.emitted && len(v.touched) == 0 {
+		return nil
+	}
+	slices.Sort(v.touched)
+	touched := slices.Compact(v.touched)
+	next := make([]*naming.Instance, 0, len(v.list)+len(touched))
+	changed := false
+	i := 0
+	for _, addr := range touched {
+		for i < len(v.list) && v.list[i].Addr < addr {
+			next = append(next, v.list[i])
+			i++
+		}
+		var old *naming.Instance
+		if i < len(v.list) && v.list[i].Addr == addr {
+			old = v.list[i]
+			i++
+		}
+		m, ok := v.all[addr]
+		switch {
+		case !ok || m.leaving:
+			changed = changed || old != nil
+		case old != nil && old.Equal(m.inst):
+			next = append(next, old)
+		default:
+			next = append(next, m.inst)
+			changed = true
+		}
+	}
+	next = append(next, v.list[i:]...)
+
+	left := slices.DeleteFunc(v.left, func(addr string) bool { // came back before anybody was told
+		m, ok := v.all[addr]
+		return ok && !m.leaving
+	})
+	v.touched, v.left = v.touched[:0], nil
+	if v.emitted && !changed {
+		return nil
+	}
+	v.list, v.emitted = next, true
+	v.emit(naming.Update{
+		Snapshot: &naming.Snapshot{Service: v.service, Revision: rev, Instances: next},
+		Left:     left,
+	})
+	return nil
+}

@@ -1,0 +1,140 @@
+package etcd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/muster-go/muster/naming"
+)
+
+// strangerID stands for a holder that has no instance id.
+const strangerID = "a stranger"
+
+// write makes etcd say what the membership wants, fenced by what is believed to be there. Where the belief was wrong the
+// transaction answers with the truth, and it is decided anew whose keys these are.
+func (m *membership) write(ctx context.Context, h *handle) error {
+	rosterThere := true
+	replace := int64(0) // the revision of a serving value that is not our own and is to be replaced
+	for range tries {
+		cmps := []clientv3.Cmp{m.ours(m.keys.roster)}
+		if !rosterThere {
+			cmps[0] = clientv3.Compare(clientv3.CreateRevision(m.keys.roster), "=", 0)
+		}
+		ops := []clientv3.Op{m.putRoster(m.status)}
+		if m.serving {
+			state := ""
+			if m.degraded {
+				state = stateDegraded
+			}
+			value, err := encodeServing(m.d.cfg.Namespace, m.inst, state)
+			if err != nil {
+				return err
+			}
+			ops = append(ops, clientv3.OpPut(m.keys.serving, value, clientv3.WithLease(m.s.id)), m.bump())
+			switch {
+			case m.listed:
+				cmps = append(cmps, m.ours(m.keys.serving))
+			default:
+				cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(m.keys.serving), "=", replace))
+			}
+		}
+		t, err := m.commit(ctx, h, cmps, ops...)
+		if err != nil {
+			return err
+		}
+		if t.Succeeded {
+			if m.serving {
+				m.listed, m.marked = true, false
+				m.say(func(n *naming.Notice) { n.Conflict = "" })
+			}
+			return nil
+		}
+		roster, serving := first(t, 0), first(t, 1)
+		if by := m.holder(roster, nil); by != "" {
+			err := &naming.TakenError{Service: m.inst.Service, Addr: m.inst.Addr, By: by}
+			m.log.Error("another process has claimed this address; waiting until it is gone", "by", by)
+			_ = m.erase(ctx, h) // a serving key that is still our own would outlive us on the process's lease
+			m.finish(err)
+			return err
+		}
+		rosterThere = roster != nil && clientv3.LeaseID(roster.Lease) == m.s.id
+		m.listed = serving != nil && clientv3.LeaseID(serving.Lease) == m.s.id
+		replace = 0
+		if serving != nil && !m.listed {
+			if err := m.mayReplace(serving); err != nil {
+				return err
+			}
+			replace = serving.ModRevision
+		}
+		if roster != nil && !rosterThere { // our own value, under a lease of before
+			if err := m.drop(ctx, h, roster); err != nil {
+				return err
+			}
+		}
+	}
+	return errChanged
+}
+
+// mayReplace decides about a serving value that is not our own. It is taken back once: a process that was restarted under
+// another registry plug-in leaves one behind. A stranger who writes it again is reported, not fought.
+func (m *membership) mayReplace(kv *mvccpb.KeyValue) error {
+	by := servingID(kv)
+	if by == m.inst.ID {
+		return nil
+	}
+	if by == "" {
+		by = strangerID
+	}
+	if !m.tookBack {
+		m.tookBack = true
+		m.log.Warn("replaced a serving value that somebody else wrote at this instance's address", "by", by)
+		return nil
+	}
+	what := fmt.Sprintf("the serving key is written by %s", by)
+	if m.Notice().Conflict != what {
+		m.log.Error("somebody else keeps writing this instance's serving key; find it and stop it, or advertise another address", "by", by)
+	}
+	m.say(func(n *naming.Notice) { n.Conflict = what })
+	return errConflict
+}
+
+// drop deletes one value at its revision, so that it can be written anew under our own lease.
+func (m *membership) drop(ctx context.Context, h *handle, kv *mvccpb.KeyValue) error {
+	_, err := m.commit(ctx, h,
+		[]clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(m.keys.roster), "=", kv.ModRevision)},
+		clientv3.OpDelete(m.keys.roster))
+	return err
+}
+
+// holder returns who else holds the address, or "".
+func (m *membership) holder(roster, serving *mvccpb.KeyValue) string {
+	if roster != nil && clientv3.LeaseID(roster.Lease) != m.s.id {
+		e, ok := decodeRoster(m.d.cfg.Namespace, roster.Value)
+		switch {
+		case !ok:
+			return strangerID
+		case e.ID != m.inst.ID:
+			return e.ID
+		}
+	}
+	if id := servingID(serving); id != "" && id != m.inst.ID && clientv3.LeaseID(serving.Lease) != m.s.id {
+		return id
+	}
+	return ""
+}
+
+// servingID returns the instance id in a serving value, or "" where it has none.
+func servingID(kv *mvccpb.KeyValue) string {
+	if kv == nil || len(kv.Value) > maxValue {
+		return ""
+	}
+	var w wireInstance
+	if json.Unmarshal(kv.Value, &w) != nil {
+		return ""
+	}
+	return w.Tags[tagID]
+}
