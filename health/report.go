@@ -37,10 +37,10 @@ type ProbeReport struct {
 	LastRun time.Time
 	// Latency is what the last run took; a timeout takes Timeout.
 	Latency time.Duration
-	// Runs and Failures count from Start.
+	// Runs and Failures count all of them.
 	Runs, Failures uint64
-	// Streak counts the last runs that ended alike: passes if Err is nil, failures if not.
-	Streak uint64
+	// PassesInRow and FailuresInRow count the latest runs that ended alike; one of them is 0.
+	PassesInRow, FailuresInRow uint64
 	// Err is why the last run failed, or what it passed in spite of. It may hold anything that the check put into it: never
 	// show it to a stranger. Class is what can be shown.
 	Err   error
@@ -48,8 +48,6 @@ type ProbeReport struct {
 
 	// staleAt is when the word stops being worth anything, on the monitor's clock; 0 for never.
 	staleAt time.Duration
-	// failedLast says which kind of runs Streak counts.
-	failedLast bool
 }
 
 // Probe returns the report of one probe, or nil.

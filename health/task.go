@@ -23,7 +23,7 @@ type task struct {
 }
 
 func newTask(p Probe) *task {
-	t := &task{probe: p, verdict: unknownVerdict(), report: ProbeReport{Name: p.Name, Level: p.Level}}
+	t := &task{probe: p, verdict: unknownVerdict(), report: ProbeReport{Name: p.Name, Level: p.Level, Since: time.Now()}}
 	if p.Disabled {
 		t.verdict = disabledVerdict()
 	}
@@ -68,14 +68,14 @@ func (t *task) end(r result, now time.Duration, epoch time.Time) {
 	t.turn(r.event, time.Now())
 
 	p := &t.report
-	if failure, before := r.event >= failed, p.Runs > 0 && p.failedLast; p.Runs == 0 || failure != before {
-		p.Streak = 0
-		p.failedLast = failure
-	}
-	p.Streak++
 	p.Runs++
 	if r.event >= failed {
 		p.Failures++
+		p.FailuresInRow++
+		p.PassesInRow = 0
+	} else {
+		p.PassesInRow++
+		p.FailuresInRow = 0
 	}
 	p.LastRun, p.Latency, p.Err, p.Class = time.Now(), r.latency, r.err, r.class
 	p.staleAt = now + t.probe.staleAfter()
