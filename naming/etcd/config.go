@@ -3,6 +3,7 @@ package etcd
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
@@ -47,7 +48,37 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// complete fills in the defaults and checks everything that can be checked without etcd. The errors name the field.
+// ConfigError says which field of a Config is wrong, and what to do. It holds no secret.
+type ConfigError struct {
+	// Field is the field's name, or several with ", " between them where they contradict each other.
+	Field  string
+	Reason string
+	Err    error
+}
+
+func (e *ConfigError) Error() string { return "etcd: " + e.Field + ": " + e.Reason }
+
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+func bad(field, format string, args ...any) error {
+	return &ConfigError{Field: field, Reason: fmt.Sprintf(format, args...)}
+}
+
+func badFile(field, path string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err // the path is named already
+	}
+	return &ConfigError{Field: field, Reason: fmt.Sprintf("%s: %v", path, err), Err: err}
+}
+
+// Check returns what New would: every error that can be found without etcd, each a *ConfigError, joined.
+func (c Config) Check() error {
+	_, err := c.complete()
+	return err
+}
+
+// complete fills in the defaults and checks everything that can be checked without etcd. The errors are *ConfigErrors.
 func (c Config) complete() (Config, error) {
 	if len(c.Endpoints) == 0 {
 		c.Endpoints = []string{DefaultEndpoint}
@@ -62,19 +93,20 @@ func (c Config) complete() (Config, error) {
 		c.Logger = slog.Default()
 	}
 	c.Endpoints = slices.Clone(c.Endpoints)
-	return c, errors.Join(c.checkKeys(), c.checkEndpoints(), c.checkAuth())
+	_, tlsErr := c.tls()
+	return c, errors.Join(c.checkKeys(), c.checkEndpoints(), c.checkAuth(), tlsErr)
 }
 
 func (c Config) checkKeys() error {
 	var errs []error
 	if c.Namespace.IsZero() {
-		errs = append(errs, errors.New("etcd: Namespace is missing"))
+		errs = append(errs, bad("Namespace", "missing"))
 	}
 	if strings.Contains(c.Root, "/") || strings.ContainsFunc(c.Root, unicode.IsControl) || len(c.Root) > 253 {
-		errs = append(errs, fmt.Errorf("etcd: Root %q: want one segment without '/'", c.Root))
+		errs = append(errs, bad("Root", "%q: want one segment without '/'", c.Root))
 	}
 	if c.LeaseTTL < MinLeaseTTL || c.LeaseTTL%time.Second != 0 {
-		errs = append(errs, fmt.Errorf("etcd: LeaseTTL %v: want whole seconds, at least %v", c.LeaseTTL, MinLeaseTTL))
+		errs = append(errs, bad("LeaseTTL", "%v: want whole seconds, at least %v", c.LeaseTTL, MinLeaseTTL))
 	}
 	return errors.Join(errs...)
 }
@@ -86,7 +118,7 @@ func (c Config) checkEndpoints() error {
 		if scheme, _, ok := strings.Cut(e, "://"); ok {
 			u, err := url.Parse(e)
 			if err != nil || u.User != nil || u.Path != "" && u.Path != "/" || scheme != "http" && scheme != "https" {
-				return fmt.Errorf("etcd: Endpoints: %q: want host:port, http://host:port or https://host:port", redactURL(e))
+				return bad("Endpoints", "%q: want host:port, http://host:port or https://host:port", redactURL(e))
 			}
 			host = u.Host
 			if scheme == "http" {
@@ -96,14 +128,14 @@ func (c Config) checkEndpoints() error {
 			}
 		}
 		if h, p, err := net.SplitHostPort(host); err != nil || h == "" || p == "" {
-			return fmt.Errorf("etcd: Endpoints: %q: want host:port", redactURL(e))
+			return bad("Endpoints", "%q: want host:port", redactURL(e))
 		}
 	}
 	switch {
 	case plain != "" && secure != "":
-		return fmt.Errorf("etcd: Endpoints: %q and %q: some with TLS and some without", plain, secure)
+		return bad("Endpoints", "%q and %q: some with TLS and some without", plain, secure)
 	case plain != "" && c.tlsFiles():
-		return fmt.Errorf("etcd: Endpoints: %q is plain text, but TLS files are set: use https:// or unset CAFile, CertFile and KeyFile", plain)
+		return bad("Endpoints", "%q is plain text, but TLS files are set: use https://, or unset the files", plain)
 	}
 	return nil
 }
@@ -111,11 +143,11 @@ func (c Config) checkEndpoints() error {
 func (c Config) checkAuth() error {
 	switch {
 	case c.Password != "" && c.PasswordFile != "":
-		return errors.New("etcd: Password and PasswordFile are both set: unset one")
+		return bad("Password, PasswordFile", "both are set: unset one")
 	case c.Username == "" && (c.Password != "" || c.PasswordFile != ""):
-		return errors.New("etcd: a password is set, but no Username")
+		return bad("Username", "missing, though there is a password")
 	case c.Username != "" && c.Password == "" && c.PasswordFile == "":
-		return errors.New("etcd: Username is set, but neither Password nor PasswordFile")
+		return bad("Password, PasswordFile", "none is set, though there is a user name")
 	}
 	_, err := c.password()
 	return err
@@ -128,11 +160,11 @@ func (c Config) password() (string, error) {
 	}
 	b, err := os.ReadFile(c.PasswordFile)
 	if err != nil {
-		return "", fmt.Errorf("etcd: PasswordFile: %w", err)
+		return "", badFile("PasswordFile", c.PasswordFile, err)
 	}
 	p := strings.TrimRight(string(b), "\r\n")
 	if p == "" {
-		return "", fmt.Errorf("etcd: PasswordFile %s is empty", c.PasswordFile)
+		return "", bad("PasswordFile", "%s is empty", c.PasswordFile)
 	}
 	return p, nil
 }

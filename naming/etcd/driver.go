@@ -44,9 +44,6 @@ func New(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := cfg.tls(); err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Driver{
 		cfg: cfg, keys: layout{group: cfg.Namespace.Group()}, conn: newConnection(cfg),

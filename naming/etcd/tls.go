@@ -3,8 +3,6 @@ package etcd
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -23,21 +21,21 @@ func (c Config) tls() (*tls.Config, error) {
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("etcd: CAFile: %w", err)
+			return nil, badFile("CAFile", c.CAFile, err)
 		}
 		t.RootCAs = x509.NewCertPool()
 		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("etcd: CAFile %s holds no certificate in PEM", c.CAFile)
+			return nil, bad("CAFile", "%s holds no certificate in PEM", c.CAFile)
 		}
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
-		return nil, errors.New("etcd: CertFile and KeyFile go together: one of them is missing")
+		return nil, bad("CertFile, KeyFile", "one of the two is missing")
 	}
 	if c.CertFile != "" {
 		load := func() (*tls.Certificate, error) {
 			cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 			if err != nil {
-				return nil, fmt.Errorf("etcd: CertFile %s, KeyFile %s: %w", c.CertFile, c.KeyFile, err)
+				return nil, badFile("CertFile, KeyFile", c.CertFile+", "+c.KeyFile, err)
 			}
 			return &cert, nil
 		}
