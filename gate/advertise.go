@@ -1,0 +1,167 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muster-go/muster/naming"
+)
+
+// lookupLimit bounds the one look-up of an advertised name: Register is called with a framework's lock held.
+const lookupLimit = time.Second
+
+// processWide is where an address comes from that holds for every service of the process.
+const processWide = "Options.Advertise (MUSTER_ADVERTISE_ADDR)"
+
+// hint is what to do about an address that does not fit.
+const hint = "set MUSTER_ADVERTISE_ADDR, or Spec.Advertise, to what other machines can dial"
+
+// hostPort is an advertised address; what is empty in it is still to be derived.
+type hostPort struct{ host, port string }
+
+// advertised is the address that was chosen, and by what.
+type advertised struct{ addr, from string }
+
+// parseAdvertise reads "host:port", "host" or ":port". The field is the one that the error names.
+func parseAdvertise(field, s string) (hostPort, error) {
+	if s == "" {
+		return hostPort{}, nil
+	}
+	bad := func(why string) (hostPort, error) {
+		return hostPort{}, fmt.Errorf("gate: %w: %s is %q: %s; want host:port, host or :port", naming.ErrInvalid, field, s, why)
+	}
+	if bare := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"); !strings.Contains(s, ":") || isIP(bare) {
+		if err := naming.CheckAddr(net.JoinHostPort(bare, "1")); err != nil {
+			return bad(tail(err))
+		}
+		return hostPort{host: bare}, nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return bad("it is no address")
+	}
+	check := host
+	if host == "" {
+		check = "any"
+	}
+	if err := naming.CheckAddr(net.JoinHostPort(check, port)); err != nil {
+		return bad(tail(err))
+	}
+	return hostPort{host, port}, nil
+}
+
+// tail returns what is wrong without what wraps it.
+func tail(err error) string {
+	return strings.TrimPrefix(err.Error(), naming.ErrInvalid.Error()+": ")
+}
+
+func isIP(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// advertise returns the address that clients of a service are told to dial.
+func (g *Gate) advertise(s Spec) (advertised, error) {
+	field, text := "Spec.Advertise", s.Advertise
+	if text == "" {
+		field, text = processWide, g.o.Advertise
+	}
+	hp, err := parseAdvertise(field, text)
+	if err != nil {
+		return advertised{}, err
+	}
+	from := field
+	if hp.host == "" || hp.port == "" {
+		if hp, from, err = g.fromListener(s, hp, field); err != nil {
+			return advertised{}, err
+		}
+	}
+	addr := net.JoinHostPort(hp.host, hp.port)
+	if err := naming.CheckAddr(addr); err != nil {
+		return advertised{}, fmt.Errorf("gate: %s, from %s: %w; %s", s.Service, from, err, hint)
+	}
+	if err := g.checkHost(s.Service, hp.host, from); err != nil {
+		return advertised{}, err
+	}
+	return advertised{addr, from}, nil
+}
+
+// fromListener fills in what is not advertised by hand.
+func (g *Gate) fromListener(s Spec, hp hostPort, field string) (hostPort, string, error) {
+	if s.Listen == nil {
+		return hp, "", fmt.Errorf("gate: %w: %s has no listening address, and %s does not name host and port; %s",
+			naming.ErrInvalid, s.Service, field, hint)
+	}
+	host, port, err := net.SplitHostPort(s.Listen.String())
+	if err != nil {
+		return hp, "", fmt.Errorf("gate: %w: %s listens on %s %q, which other machines can't dial; %s",
+			naming.ErrInvalid, s.Service, s.Listen.Network(), s.Listen.String(), hint)
+	}
+	if hp.port == "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return hp, "", fmt.Errorf("gate: %w: the port of %s's listener (%s) is not known yet: register when it listens; or %s",
+				naming.ErrInvalid, s.Service, s.Listen, hint)
+		}
+		hp.port = port
+	}
+	if hp.host != "" {
+		return hp, field, nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if host != "" && (err != nil || !ip.IsUnspecified()) {
+		hp.host = host
+		return hp, "the listener", nil
+	}
+	ip, from, err := g.host.choose(err == nil && ip.Is4(), g.o.RefuseLoopback)
+	if err != nil {
+		return hp, "", fmt.Errorf("gate: %w: %s listens on every address of this machine (%s), and %w; %s",
+			naming.ErrInvalid, s.Service, s.Listen, err, hint)
+	}
+	hp.host = ip.String()
+	return hp, from, nil
+}
+
+// checkHost refuses loopback where that is asked for, and names that don't exist.
+func (g *Gate) checkHost(service, host, from string) error {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.Unmap().IsLoopback() && g.o.RefuseLoopback {
+			return fmt.Errorf("gate: %w: %s would be advertised as %s (from %s), which is loopback, in namespace %q; %s",
+				naming.ErrInvalid, service, host, from, g.o.Namespace.Name(), hint)
+		}
+		return nil
+	}
+	if g.o.RefuseLoopback && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
+		return fmt.Errorf("gate: %w: %s would be advertised as %s (from %s), which is loopback, in namespace %q; %s",
+			naming.ErrInvalid, service, host, from, g.o.Namespace.Name(), hint)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookupLimit)
+	defer cancel()
+	ips, err := g.host.lookup(ctx, host)
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Errorf("gate: %w: %s would be advertised as %q (from %s), a name that does not resolve; %s",
+			naming.ErrInvalid, service, host, from, hint)
+	case err != nil:
+		g.log.Warn("could not look the advertised name up", "service", service, "host", host, "error", err)
+	case !usable(ips):
+		g.log.Warn("the advertised name resolves to loopback or link-local addresses here; see that clients get another answer",
+			"service", service, "host", host)
+	}
+	return nil
+}
+
+func usable(ips []netip.Addr) bool {
+	for _, ip := range ips {
+		if global(ip.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
