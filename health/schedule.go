@@ -73,7 +73,8 @@ func (m *Monitor) check(t *task, run uint64, begun time.Duration) {
 		if v := recover(); v != nil {
 			r = result{event: panicked, latency: m.now() - begun, err: errPanicked, class: ClassOther, text: panicText(v)}
 		}
-		m.finish(t, run, r)
+		m.take(t, run, r)
+		m.release(t)
 	}()
 	ctx, cancel := context.WithDeadline(m.ctx, m.epoch.Add(begun+t.probe.Timeout))
 	defer cancel()
@@ -105,30 +106,34 @@ func (m *Monitor) judge(p Probe, err error, took time.Duration) result {
 	return r
 }
 
-// finish takes a result in. One whose run has been given up is dropped; if a run has been waiting for the check to
-// return, the check is started again.
-func (m *Monitor) finish(t *task, run uint64, r result) {
+// take takes a result in. One whose run has been given up is dropped.
+func (m *Monitor) take(t *task, run uint64, r result) {
 	var news []transition
 	m.mu.Lock()
-	t.inFlight = false
-	m.inFlight--
-	switch {
-	case m.closed:
-		if m.inFlight == 0 {
-			close(m.idle)
-		}
-	case t.open && t.run == run:
+	if t.open && t.run == run && !m.closed {
 		before := t.report.Word
 		t.end(r, m.now(), m.epoch)
 		news = appendTransition(news, t, before, r)
 		m.publishLocked()
-	case t.open:
-		t.open = false
-		t.due = m.now()
 	}
-	m.wake()
 	m.mu.Unlock()
 	m.logTransitions(news)
+}
+
+// release notes that the probe's goroutine is done, with its log lines too, so that a logger that blocks holds one
+// goroutine of a probe and no more. If a run has been waiting for it, the check is started again at once.
+func (m *Monitor) release(t *task) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t.inFlight = false
+	m.inFlight--
+	if m.closed && m.inFlight == 0 {
+		close(m.idle)
+	}
+	if t.open {
+		t.open, t.due = false, m.now()
+	}
+	m.wake()
 }
 
 // transition is a change of a probe's word, for the log.

@@ -33,7 +33,8 @@ func Routes(r route.IRoutes, m *health.Monitor, opts ...Option) {
 		r.Any(h.prefix+path, func(ctx context.Context, c *app.RequestContext) { h.answer(ctx, c, which, nil) })
 	}
 	r.Any(h.prefix+"/healthz/:probe", func(ctx context.Context, c *app.RequestContext) {
-		h.answer(ctx, c, one, []byte(c.Param("probe")))
+		path := bytes.TrimSuffix(c.Path(), []byte("/"))
+		h.answer(ctx, c, one, path[bytes.LastIndexByte(path, '/')+1:]) // as c.Param("probe"), without a copy
 	})
 }
 
