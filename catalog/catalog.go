@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -72,6 +73,9 @@ func (c *Catalog) ID() string { return c.id }
 
 // Link returns the state of the connection to the registry: while it is down, Since says from when on views may be old.
 func (c *Catalog) Link() naming.Link { return c.w.Link() }
+
+// Logger returns where the catalog logs to, so that an adapter logs to the same place.
+func (c *Catalog) Logger() *slog.Logger { return c.o.Logger }
 
 // Lookup returns the latest view of a service, starting a watch where there is none. It waits for the first view only,
 // until ctx ends or FirstWait has passed since the watch began; then the error wraps ErrNoView. A name that can't be one

@@ -1,0 +1,2 @@
+// Package kitexext puts Muster under Kitex.
+package kitexext
