@@ -93,6 +93,9 @@ func (d *Driver) Join(ctx context.Context, c naming.Claim) (naming.Membership, e
 		changed: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if err := d.request(ctx, func() error { return d.claim(m, c.Again) }); err != nil {
+		d.reg.mu.Lock()
+		defer d.reg.mu.Unlock()
+		m.end(err) // what an unanswered request left behind is the lease's to take along
 		return nil, err
 	}
 	return m, nil
@@ -103,9 +106,11 @@ func (d *Driver) claim(m *Membership, again bool) error {
 	r, s, addr := d.reg, d.reg.at(m.at), m.instance.Addr
 	holder, listed := s.roster[addr], s.serving[addr]
 	// What an earlier attempt of this process left behind is nobody else's.
-	own := holder != nil && holder.driver == d && (holder.err != nil || holder.instance.ID == m.instance.ID)
+	own := holder != nil && holder.driver == d
 	taken := &naming.TakenError{Service: m.at.service, Addr: addr}
 	switch {
+	case own && holder.err == nil:
+		return fmt.Errorf("%w: this process has joined %s at %s already", naming.ErrInvalid, m.at, addr)
 	case again && holder != nil && !own:
 		taken.By = holder.instance.ID
 		return taken
@@ -132,11 +137,7 @@ func (d *Driver) request(ctx context.Context, op func() error) error {
 	r := d.reg
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.requests++
-	d.requests++
-	if d.since.IsZero() {
-		d.since = time.Now()
-	}
+	d.count()
 	if err := d.travel(ctx); err != nil {
 		return err
 	}
@@ -150,6 +151,15 @@ func (d *Driver) request(ctx context.Context, op func() error) error {
 		return errAway
 	}
 	return nil
+}
+
+// count counts a request. The lock is held.
+func (d *Driver) count() {
+	d.reg.requests++
+	d.requests++
+	if d.since.IsZero() {
+		d.since = time.Now()
+	}
 }
 
 func drain(c chan struct{}) {

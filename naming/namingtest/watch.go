@@ -22,8 +22,7 @@ func (d *Driver) Watch(ctx context.Context, service string, emit func(naming.Upd
 	r, p := d.reg, place{d.ns, service}
 	w := &watch{wake: make(chan struct{}, 1)}
 	r.mu.Lock()
-	r.requests++
-	d.requests++
+	d.count()
 	r.at(p).watches[w] = struct{}{}
 	r.mu.Unlock()
 	defer func() {
