@@ -11,7 +11,7 @@
 //	/readyz           the critical probes; the code of readiness
 //	/startupz         200 from the first moment at which every critical probe was ok
 //
-// One slash at the end of these paths changes nothing, except that a router redirects it in its own way.
+// One slash at the end of a path changes nothing; as routes, /livez/, /readyz/ and /startupz/ are redirected by Hertz.
 //
 // The body is a JSON object of words, sorted by name, that stays the same byte for byte while nothing changes:
 //

@@ -32,9 +32,15 @@ func Routes(r route.IRoutes, m *health.Monitor, opts ...Option) {
 	for path, which := range map[string]endpoint{"/healthz": all, "/livez": livez, "/readyz": readyz, "/startupz": startupz} {
 		r.Any(h.prefix+path, func(ctx context.Context, c *app.RequestContext) { h.answer(ctx, c, which, nil) })
 	}
-	r.Any(h.prefix+"/healthz/:probe", func(ctx context.Context, c *app.RequestContext) {
-		path := bytes.TrimSuffix(c.Path(), []byte("/"))
-		h.answer(ctx, c, one, path[bytes.LastIndexByte(path, '/')+1:]) // as c.Param("probe"), without a copy
+	r.Any(h.prefix+"/healthz/*probe", func(ctx context.Context, c *app.RequestContext) {
+		// The parameter is the end of the path; taken from there it needs no copy.
+		path, n := c.Path(), len(c.Param("probe"))
+		probe := bytes.TrimSuffix(path[max(0, len(path)-n):], []byte("/"))
+		if len(probe) == 0 {
+			h.answer(ctx, c, all, nil)
+			return
+		}
+		h.answer(ctx, c, one, probe)
 	})
 }
 
