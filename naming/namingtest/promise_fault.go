@@ -26,7 +26,7 @@ func faultPromises() []promise {
 			needs: func(f naming.Features, h Harness) bool {
 				return f.Roster && h.Faults.PutForeign != nil && h.Faults.DeleteServing != nil
 			}},
-		{name: "a-claim-made-again-yields-to-a-stranger", run: strangerHolds,
+		{name: "joining-leaves-a-strangers-entry-alone", run: joinBesideStranger,
 			needs: func(f naming.Features, h Harness) bool {
 				return f.Roster && h.Faults.PutForeign != nil && h.Faults.DeleteServing != nil
 			}},
@@ -192,17 +192,28 @@ func (b *bench) settled(m naming.Membership, foreign naming.Instance) {
 	}
 }
 
-func strangerHolds(b *bench) {
+// joinBesideStranger accepts a driver that yields at once, and one that joins and leaves the stranger's entry alone.
+func joinBesideStranger(b *bench) {
 	p, in := b.process(), b.instance(1)
 	b.must(b.serve(p, in).Leave(b.ctx()))
 	foreign := in
 	foreign.ID = ""
 	b.h.Faults.PutForeign(b.TB, b.ns, foreign)
-	_, err := p.Join(b.ctx(), naming.Claim{Instance: in, Status: status("waiting", false), Again: true})
-	foreign.ID = "a stranger"
-	b.wantTaken(err, foreign)
+	claim := naming.Claim{Instance: in, Status: status("waiting", false), Again: true}
+	m, err := p.Join(b.ctx(), claim)
+	if err != nil {
+		foreign.ID = "a stranger"
+		b.wantTaken(err, foreign)
+	}
+	v := b.watch(b.process())
+	v.shows(in.Addr)
+	if err == nil {
+		b.must(m.Leave(b.ctx()))
+		b.watch(b.process()).shows(in.Addr)
+	}
 	b.h.Faults.DeleteServing(b.TB, b.ns, b.service, in.Addr)
-	b.joinAs(p, naming.Claim{Instance: in, Status: status("waiting", false), Again: true})
+	v.shows()
+	b.joinAs(p, claim)
 }
 
 func rubbish(b *bench) {
