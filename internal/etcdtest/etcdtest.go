@@ -27,7 +27,7 @@ type Options struct {
 	// ForceNewCluster lets a node start from the data of another one.
 	ForceNewCluster bool
 	// Edit changes the server's configuration before it starts.
-	Edit func(*embed.Config)
+	Edit func(*embed.Config) `json:"-"`
 }
 
 // Run starts a node in this process and waits until it serves. Close the result.

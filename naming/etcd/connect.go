@@ -2,9 +2,9 @@ package etcd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -185,9 +185,13 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// rejected reports whether etcd refused the credentials, as it does for ever once a token is gone.
+// rejected reports whether etcd refused the credentials, as it does for ever once a token is gone. A watch is refused with
+// the error's text as its reason, so the text is what there is to compare.
 func rejected(err error) bool {
-	err = rpctypes.Error(err)
-	return errors.Is(err, rpctypes.ErrInvalidAuthToken) || errors.Is(err, rpctypes.ErrUserEmpty) ||
-		errors.Is(err, rpctypes.ErrAuthOldRevision)
+	for _, e := range []error{rpctypes.ErrInvalidAuthToken, rpctypes.ErrUserEmpty, rpctypes.ErrAuthOldRevision} {
+		if strings.Contains(err.Error(), e.Error()) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,8 +115,9 @@ func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int6
 		}
 		roster, serving := first(r, 0), first(r, 1)
 		holder := m.holder(roster, serving)
-		if holder != "" && c.Again {
-			return 0, &naming.TakenError{Service: m.inst.Service, Addr: m.inst.Addr, By: holder}
+		stranger := serving != nil && servingID(serving) == "" // its value stays; Publish decides about it
+		if c.Again && (holder != "" || stranger) {
+			return 0, &naming.TakenError{Service: m.inst.Service, Addr: m.inst.Addr, By: cmp.Or(holder, strangerID)}
 		}
 		cmps := []clientv3.Cmp{
 			clientv3.Compare(clientv3.ModRevision(m.keys.roster), "=", modRevision(roster)),

@@ -8,6 +8,7 @@ import (
 )
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	node := etcdtest.Start(t)
 	server, client := newDriver(t, node.Endpoint()), newDriver(t, node.Endpoint())
 	updates := watched(t, client, "user-svc")
