@@ -14,8 +14,7 @@ import (
 // Prepare creates the table and fills it, where that has not been done. It may be called at any time and by several
 // processes at once: each statement does nothing where another was faster.
 //
-// The services call it from their probe: an instance whose database is away when it starts comes up all the same, says
-// so on /healthz, and enters the registry once its tables are there.
+// Check calls it.
 func (s *Store) Prepare(ctx context.Context) error {
 	if s.isReady.Load() {
 		return nil
@@ -29,6 +28,16 @@ func (s *Store) Prepare(ctx context.Context) error {
 	}
 	s.isReady.Store(true)
 	return nil
+}
+
+// Check asks the database through the pool of the calls. It is the probe "db". Its first run that reaches the database
+// prepares it, so that an instance whose database is away when it starts comes up all the same, says so on /healthz, and
+// enters the registry once its tables are there.
+func (s *Store) Check(ctx context.Context) error {
+	if err := s.Prepare(ctx); err != nil {
+		return err
+	}
+	return s.ping(ctx)
 }
 
 func (s *Store) seed() (string, []any) {

@@ -16,6 +16,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/muster-go/muster/demo/internal/config"
+	"github.com/muster-go/muster/health"
 )
 
 // ErrNotFound is returned for a row that does not exist.
@@ -27,6 +28,7 @@ type Store struct {
 	keep    *sql.Conn // a database in memory lives as long as a connection to it does
 	table   table
 	driver  string
+	ping    func(context.Context) error
 	isReady atomic.Bool
 }
 
@@ -55,6 +57,7 @@ func open(driver, dsn string, t table) (*Store, error) {
 	}
 	s.db.SetMaxOpenConns(16)
 	s.db.SetMaxIdleConns(16)
+	s.ping = health.SQL(s.db)
 	if driver == config.SQLite && dsn == "" {
 		if s.keep, err = s.db.Conn(context.Background()); err != nil {
 			return nil, errors.Join(fmt.Errorf("store: database in memory: %w", err), s.db.Close())

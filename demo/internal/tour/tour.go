@@ -1,0 +1,134 @@
+// Package tour shows what Muster promises: it runs a real etcd and several instances of the demo's services, breaks what
+// can break, and measures what comes of it.
+package tour
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/demo/internal/etcdnode"
+	"github.com/muster-go/muster/demo/internal/rpc"
+)
+
+// patience is how long the tour waits for anything before it takes a promise for broken.
+const patience = 20 * time.Second
+
+// tour is one run.
+type tour struct {
+	*screen
+	*world
+	muster   *muster.Muster // a client alone: it registers nothing
+	clients  clients
+	ledger   *ledger
+	stopLoad func()
+	promises []promise
+	excused  int // failed calls of the one step that promises nothing about them
+}
+
+// Run runs the tour and returns the process's exit code: 0 where all promises have been kept, 1 where one was broken or
+// the tour failed, 130 where ctx ended before the tour did. With stay, it leaves all running afterwards until ctx ends.
+func Run(ctx context.Context, out *os.File, stay bool) int {
+	t := &tour{screen: newScreen(out), ledger: newLedger()}
+	fmt.Fprintln(t.w, t.paint(text.Bold, "Muster: a server is in the registry exactly while it is fit to serve."))
+	err := t.run(ctx, stay)
+	switch {
+	case ctx.Err() != nil && !stay:
+		fmt.Fprintln(t.w, "\ninterrupted; everything has been stopped")
+		return 130
+	case err != nil && ctx.Err() == nil:
+		fmt.Fprintf(t.w, "\n%s %v\n", t.paint(text.FgRed, "the tour failed:"), err)
+		return 1
+	}
+	for _, p := range t.promises {
+		if !p.kept {
+			return 1
+		}
+	}
+	return 0
+}
+
+func (t *tour) run(ctx context.Context, stay bool) (err error) {
+	t.step("A real etcd %s, 3 instances of %s and 3 of %s, each with its probes db and redis", etcdnode.Version(), rpc.UserService, rpc.OrderService)
+	if t.world, err = newWorld(ctx); err != nil {
+		return err
+	}
+	defer t.world.close()
+	if t.muster, err = muster.FromEnv(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.muster.Close()) }()
+	if t.clients, err = newClients(t.muster); err != nil {
+		return err
+	}
+	defer func() {
+		if t.stopLoad != nil {
+			t.stopLoad()
+		}
+	}()
+
+	for _, step := range []func(context.Context) error{
+		t.begin, t.newcomer, t.breakRedis, t.kill, t.term, t.outage, t.namespaces, t.refused,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	if stay {
+		t.summary(t.promises)
+		return t.stay(ctx)
+	}
+	if err := t.end(ctx); err != nil {
+		return err
+	}
+	t.summary(t.promises)
+	t.last()
+	return nil
+}
+
+// last says how it went, in one line.
+func (t *tour) last() {
+	broken := 0
+	for _, p := range t.promises {
+		if !p.kept {
+			broken++
+		}
+	}
+	took := time.Since(t.began).Round(100 * time.Millisecond)
+	if broken == 0 {
+		fmt.Fprintf(t.w, "%s in %v\n", t.paint(text.FgGreen, fmt.Sprintf("All %d promises kept", len(t.promises))), took)
+		return
+	}
+	fmt.Fprintf(t.w, "%s in %v\n", t.paint(text.FgRed, fmt.Sprintf("%d of %d promises broken", broken, len(t.promises))), took)
+}
+
+// keep records a promise and shows it.
+func (t *tour) keep(kept bool, what, measured, bound string) {
+	p := promise{text: what, measured: measured, bound: bound, kept: kept}
+	t.promises = append(t.promises, p)
+	t.screen.promise(p)
+}
+
+// within records a promise about a time.
+func (t *tour) within(what string, took, bound time.Duration) {
+	t.keep(took <= bound, what, short(took), "at most "+bound.String())
+}
+
+// noFailures records the promise that none of the calls since that place in the ledger failed.
+func (t *tour) noFailures(what string, from int) {
+	n := t.ledger.since(from)
+	t.keep(n.failed == 0 && n.calls > 0, what, n.String(), "0 failed calls")
+	for _, e := range n.errors {
+		t.say("a call failed: %s", e)
+	}
+}
+
+// limit bounds one wait of the tour.
+func limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %v", patience))
+}
