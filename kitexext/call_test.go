@@ -85,25 +85,27 @@ func say(t testing.TB, cli echosvc.Client, opts ...callopt.Option) (string, erro
 // newClient returns a client of the service "echo" with the options, whose Close the test's end calls.
 func newClient(t testing.TB, opts ...client.Option) echosvc.Client {
 	t.Helper()
-	closes := make(chan func() error, 1)
-	opts = append(opts, client.TailOption(client.Option{F: func(o *client.Options, _ *utils.Slice) {
-		closes <- func() (err error) {
-			for _, f := range o.CloseCallbacks {
-				err = errors.Join(err, f())
-			}
-			return err
-		}
-	}}))
+	cli, closeIt := newClosable(t, opts...)
+	t.Cleanup(closeIt)
+	return cli
+}
+
+// newClosable returns a client and what its Close does, which the generated client hides.
+func newClosable(t testing.TB, opts ...client.Option) (echosvc.Client, func()) {
+	t.Helper()
+	var options *client.Options
+	opts = append(opts, client.Option{F: func(o *client.Options, _ *utils.Slice) { options = o }})
 	cli, err := echosvc.NewClient("echo", opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := (<-closes)(); err != nil {
-			t.Error(err)
+	return cli, func() {
+		for _, f := range options.CloseCallbacks {
+			if err := f(); err != nil {
+				t.Error(err)
+			}
 		}
-	})
-	return cli
+	}
 }
 
 // pushes is an OnPush that a test can wait on.
@@ -152,7 +154,7 @@ func hashOption() loadbalance.ConsistentHashOption {
 		}
 		return "constant"
 	})
-	o.VirtualFactor = 5
+	o.VirtualFactor = 2
 	return o
 }
 
@@ -161,7 +163,9 @@ type plain struct{}
 
 func (plain) Name() string { return "plain" }
 
-func (plain) GetPicker(res discovery.Result) loadbalance.Picker { return &plainPicker{left: res.Instances} }
+func (plain) GetPicker(res discovery.Result) loadbalance.Picker {
+	return &plainPicker{left: res.Instances}
+}
 
 type plainPicker struct{ left []discovery.Instance }
 

@@ -19,8 +19,9 @@ const TagDegraded = naming.TagPrefix + "degraded"
 
 // instance is an instance as Kitex sees it. It is made once for each naming.Instance, so that it is as pointer-stable.
 type instance struct {
-	addr net.Addr
-	of   *naming.Instance
+	addr   net.Addr
+	weight int // here, since balancers ask for it thousands of times when they are rebuilt
+	of     *naming.Instance
 }
 
 func newInstance(of *naming.Instance) *instance {
@@ -28,19 +29,18 @@ func newInstance(of *naming.Instance) *instance {
 	if network == "" {
 		network = "tcp"
 	}
-	return &instance{addr: utils.NewNetAddr(network, of.Addr), of: of}
+	weight := of.Weight
+	if weight == 0 {
+		weight = naming.DefaultWeight
+	}
+	return &instance{addr: utils.NewNetAddr(network, of.Addr), weight: weight, of: of}
 }
 
 // Address implements discovery.Instance.
 func (i *instance) Address() net.Addr { return i.addr }
 
 // Weight implements discovery.Instance.
-func (i *instance) Weight() int {
-	if i.of.Weight == 0 {
-		return naming.DefaultWeight
-	}
-	return i.of.Weight
-}
+func (i *instance) Weight() int { return i.weight }
 
 // Tag implements discovery.Instance.
 func (i *instance) Tag(key string) (string, bool) {
@@ -56,8 +56,9 @@ func (i *instance) Tags() map[string]string { return i.of.Tags }
 
 // list is one view as Kitex sees it.
 type list struct {
-	seq    uint64
-	result discovery.Result
+	seq      uint64
+	revision int64
+	result   discovery.Result
 }
 
 // lists holds the latest list of each service, so that the clients of a catalog share the instances.
@@ -120,7 +121,7 @@ func (c *converter) convert(v *catalog.View) *list {
 			out[n] = newInstance(i)
 		}
 	}
-	l := &list{seq: v.Seq, result: discovery.Result{Cacheable: true, CacheKey: v.Service, Instances: out}}
+	l := &list{seq: v.Seq, revision: v.Revision, result: discovery.Result{Cacheable: true, CacheKey: v.Service, Instances: out}}
 	c.last.Store(l)
 	return l
 }

@@ -2,13 +2,16 @@ package kitexext
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"testing"
 
+	"github.com/cloudwego/kitex/pkg/klog"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
+	klog.SetOutput(io.Discard)
 	code := m.Run()
 	running.stop()
 	if err := goleak.Find(

@@ -30,8 +30,9 @@ const (
 type Push struct {
 	// Service is whose list changed.
 	Service string
-	// Seq is that of the catalog's view.
-	Seq uint64
+	// Seq is that of the catalog's view, Revision the registry's.
+	Seq      uint64
+	Revision int64
 	// Instances is how many there are now.
 	Instances int
 	// Cost is how long the balancer took to rebuild; the next rebuild waits twice as long, unless it is below 0.1 ms.
@@ -155,7 +156,7 @@ func (p *pusher) push() time.Duration {
 	p.rebuild(l)
 	cost := time.Since(start)
 	p.fire()
-	p.pushed(Push{Service: p.service, Seq: l.seq, Instances: len(l.result.Instances), Cost: cost})
+	p.pushed(Push{Service: p.service, Seq: l.seq, Revision: l.revision, Instances: len(l.result.Instances), Cost: cost})
 	return cost
 }
 
