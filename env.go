@@ -68,6 +68,7 @@ func parseEnv(vars map[string]string, log *slog.Logger) (Config, error) {
 			Endpoints: trim(e.Endpoints), Username: e.Username, Password: e.Password, PasswordFile: e.PasswordFile,
 			CAFile: e.CAFile, CertFile: e.CertFile, KeyFile: e.KeyFile, Root: e.KeyRoot, LeaseTTL: e.LeaseTTL,
 		},
+		Advertise:  advertise(e, log),
 		DrainDelay: e.DrainDelay,
 		CacheDir:   e.CacheDir,
 	}
@@ -89,9 +90,6 @@ func parseEnv(vars map[string]string, log *slog.Logger) (Config, error) {
 	if cfg.DrainDelay < 0 {
 		errs = append(errs, fmt.Errorf("muster: MUSTER_DRAIN_DELAY: %v is negative", cfg.DrainDelay))
 	}
-	if cfg.Advertise, err = advertise(e, log); err != nil {
-		errs = append(errs, err)
-	}
 	cfg.Etcd.Namespace = cfg.Namespace
 	if !cfg.Namespace.IsZero() { // else the error would come twice
 		errs = append(errs, etcdErrors(cfg.Etcd.Check()))
@@ -111,21 +109,21 @@ func namespace(e environment) (naming.Namespace, error) {
 }
 
 // advertise joins Kitex's two variables into one address. Muster's own variable wins over them.
-func advertise(e environment, log *slog.Logger) (string, error) {
+func advertise(e environment, log *slog.Logger) string {
 	if e.Advertise != "" {
 		if e.KitexIP != "" || e.KitexPort != "" {
 			log.Info("MUSTER_ADVERTISE_ADDR is set, so KITEX_IP_TO_REGISTRY and KITEX_PORT_TO_REGISTRY are not used")
 		}
-		return e.Advertise, nil
+		return e.Advertise
 	}
 	if e.KitexPort == "" {
-		return e.KitexIP, nil
+		return e.KitexIP
 	}
 	host := e.KitexIP
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	return host + ":" + e.KitexPort, nil
+	return host + ":" + e.KitexPort
 }
 
 // trim takes the blanks off that people put behind commas.
