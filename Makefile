@@ -1,0 +1,65 @@
+# Everything that a contributor runs. `make help` lists it.
+
+MODULES := . demo interop
+GO      ?= go
+BIN     := $(CURDIR)/bin
+
+GOFUMPT_VERSION  := v0.12.0
+GOLANGCI_VERSION := v2.15.0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: test
+test: ## the library's tests, as a user runs them
+	$(GO) test ./...
+
+.PHONY: race
+race: ## the tests of every module under the race detector
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GO) test -race ./...); done
+
+.PHONY: tour
+tour: ## the tour: everything that Muster promises, shown on real parts
+	$(GO) run ./demo
+
+.PHONY: integration
+integration: ## the demo services by hand against etcd-server, MariaDB and redis-server of the system
+	scripts/integration.sh
+
+.PHONY: bench
+bench: ## the benchmarks in the packages
+	$(GO) test -run '^$$' -bench . -benchmem ./health ./hertzext ./catalog ./kitexext
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	scripts/fuzz.sh $(or $(FUZZTIME),20s)
+
+.PHONY: gen
+gen: ## generate the Kitex code from the IDL
+	scripts/gen.sh
+
+.PHONY: check-gen
+check-gen: ## fail if the generated code is stale
+	scripts/gen.sh -check
+
+.PHONY: fmt
+fmt: $(BIN)/gofumpt ## format everything
+	$(BIN)/gofumpt -l -w $$(git ls-files '*.go' | grep -v kitex_gen)
+
+.PHONY: check-fmt
+check-fmt: $(BIN)/gofumpt ## fail if something is not formatted
+	@out=$$($(BIN)/gofumpt -l $$(git ls-files '*.go' | grep -v kitex_gen)); \
+	if [ -n "$$out" ]; then echo "not formatted (make fmt):"; echo "$$out"; exit 1; fi
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## vet and lint every module
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GO) vet ./... && $(BIN)/golangci-lint run ./...); done
+
+$(BIN)/gofumpt: Makefile
+	GOBIN=$(BIN) $(GO) install mvdan.cc/gofumpt@$(GOFUMPT_VERSION) && touch $@
+
+$(BIN)/golangci-lint: Makefile
+	GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) && touch $@
