@@ -25,6 +25,7 @@ type owner struct {
 
 	report  *health.Report
 	census  naming.Census
+	short   int // looks in a row that found too few serving
 	written status
 	trouble trouble
 
@@ -141,6 +142,7 @@ func (o *owner) schedule(s state) {
 		o.lookAt = time.Time{}
 	case o.lookAt.IsZero():
 		o.looks.Reset()
+		o.short = 0
 		o.lookAt = time.Now().Add(firstLook())
 	}
 }

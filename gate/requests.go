@@ -11,6 +11,10 @@ import (
 // requestLimit bounds each request but the leave.
 const requestLimit = 3 * time.Second
 
+// shortLooks is how many looks in a row must find too few serving before an unfit instance helps out though few are unfit:
+// instances that have just joined make it so for a moment, and a broken one is no help then.
+const shortLooks = 2
+
 // do does one action and returns its result.
 func (o *owner) do(a action) event {
 	switch a {
@@ -87,11 +91,18 @@ func (o *owner) count(ctx context.Context) (event, error) {
 		return evFailed, err
 	}
 	o.census = c
+	if o.r.floor.Short(c) {
+		o.short++
+	} else {
+		o.short = 0
+	}
 	switch {
-	case o.r.floor.Opens(c):
+	case o.r.floor.Opens(c) || o.short >= shortLooks:
 		return evOpens, nil
 	case o.r.floor.Permits(c, true):
-		o.looks.Reset() // an orderly withdrawal is near
+		if o.s.kept {
+			o.looks.Reset() // an orderly withdrawal is near
+		}
 		return evPermits, nil
 	}
 	return evStays, nil

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -50,7 +52,7 @@ type process struct {
 }
 
 // interval is how often the probe runs: quick, with no threshold, so that tests are about the gate.
-const interval = 10 * time.Millisecond
+const interval = 100 * time.Millisecond
 
 func (w *world) process(change func(*Options)) *process {
 	w.t.Helper()
@@ -149,4 +151,43 @@ func wantState(t testing.TB, r *Registration, want health.Lifecycle) {
 	if got := r.State(); got != want {
 		t.Fatalf("%s is %v, want %v", r.Addr(), got, want)
 	}
+}
+
+// flag is a check that fails while the channel holds true.
+func flag(bad chan bool) func(context.Context) error {
+	return func(context.Context) error {
+		b := <-bad
+		bad <- b
+		if b {
+			return errors.New("broken")
+		}
+		return nil
+	}
+}
+
+// lines is a log that can be read.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, string(b))
+	return len(b), nil
+}
+
+func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// count returns how many lines hold the text.
+func (l *lines) count(text string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.all {
+		if strings.Contains(s, text) {
+			n++
+		}
+	}
+	return n
 }
