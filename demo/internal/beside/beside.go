@@ -6,7 +6,7 @@
 //	pair := beside.New(ctx)
 //	svr := userservice.NewServer(impl, kitexext.WithRegistry(m.Gate, kitexext.Service("user-svc")),
 //		server.WithListener(rpcListener), pair.Exit())
-//	h := hertz.New(hertz.WithListener(webListener))
+//	h := hertz.New(hertz.WithListener(webListener), hertz.WithIdleTimeout(0))
 //	h.Use(hertzext.Healthz(m.Health))
 //	return pair.Run(svr, h)
 //
@@ -23,9 +23,13 @@
 // # How long it takes
 //
 // At most MUSTER_DRAIN_DELAY + 3 s for the leave, Kitex's exit wait (5 s) for calls in flight, and Hertz's exit wait (5 s)
-// for requests in flight: 14 s with the defaults, and about DRAIN_DELAY + 0.2 s where the registry answers and no call
-// takes long. Kubernetes' terminationGracePeriodSeconds (default 30) must exceed the former, with no sleep in a preStop
-// hook: the drain delay is that sleep.
+// for requests in flight: 14 s with the defaults, and about MUSTER_DRAIN_DELAY + 0.2 s where the registry answers and no
+// call takes long. Kubernetes' terminationGracePeriodSeconds (default 30) must exceed the former, with no sleep in a
+// preStop hook: the drain delay is that sleep.
+//
+// By default Hertz reads ahead on a connection that is kept alive (WithIdleTimeout, 3 minutes) and takes that for a request
+// in flight: one idle connection, of a monitoring system say, then makes each stop 5 s longer. WithIdleTimeout(0) leaves
+// idle connections to netpoll, which closes them at once.
 package beside
 
 import (

@@ -15,7 +15,7 @@ import (
 // Setup makes w, in JSON, the default of slog, and lets Kitex and Hertz write there what is a warning or worse: what they
 // say about an ordinary start and stop is noise beside the service's own words.
 func Setup(w io.Writer, service string) *slog.Logger {
-	log := slog.New(slog.NewJSONHandler(w, nil)).With("service", service)
+	log := slog.New(slog.NewJSONHandler(w, nil)).With("program", service)
 	slog.SetDefault(log)
 	klog.SetLevel(klog.LevelWarn)
 	klog.SetOutput(bridge{log.With("from", "kitex")})

@@ -18,7 +18,7 @@ func TestFrameworksThroughSlog(t *testing.T) {
 	klog.Warnf("KITEX: %d calls", 3)
 	hlog.SystemLogger().Errorf("broken: %s", "[Warn] inside")
 
-	type line struct{ Level, Msg, Service, From string }
+	type line struct{ Level, Msg, Program, From string }
 	want := []line{
 		{"WARN", "KITEX: 3 calls", "user-svc", "kitex"},
 		{"ERROR", "HERTZ: broken: [Warn] inside", "user-svc", "hertz"},

@@ -71,7 +71,7 @@ func Run(ctx context.Context, log *slog.Logger) (err error) {
 	pair := beside.New(ctx)
 	svr := orderservice.NewServer(impl, kitexext.WithRegistry(m.Gate, kitexext.Service(rpc.OrderService)),
 		server.WithListener(rpcListener), pair.Exit())
-	h := hertz.New(hertz.WithListener(webListener), hertz.WithDisablePrintRoute(true))
+	h := hertz.New(hertz.WithListener(webListener), hertz.WithIdleTimeout(0), hertz.WithDisablePrintRoute(true))
 	h.Use(hertzext.Healthz(m.Health))
 	h.GET("/orders/:id", web.ByID(log, func(ctx context.Context, id int64) (*order.GetOrderResponse, error) {
 		return impl.GetOrder(ctx, &order.GetOrderRequest{Id: id})

@@ -15,7 +15,7 @@ const atOnce = 250 * time.Millisecond
 
 // breakRedis: a dependency of one instance breaks, and heals.
 func (t *tour) breakRedis(ctx context.Context) error {
-	t.step("The Redis of one instance breaks")
+	t.step("Redis breaks", "The Redis of one instance breaks")
 	i, err := t.named("user-2")
 	if err != nil {
 		return err
@@ -41,11 +41,11 @@ func (t *tour) breakRedis(ctx context.Context) error {
 	if err := t.sayHealth(ctx, i); err != nil {
 		return err
 	}
-	t.within("the probe fails -> withdrawn from etcd", gone.at.Sub(verdict), atOnce)
-	t.within("the probe fails -> last new call to it", max(0, n.last[i.rpcAddr].Sub(verdict)), atOnce)
-	t.noFailures("failed calls from the break on", calls)
+	t.within("the probe fails → withdrawn from etcd", gone.at.Sub(verdict), atOnce)
+	t.lastCall("the probe fails → last new call to it", verdict, n.last[i.rpcAddr], atOnce)
+	t.noFailures("failed calls since the break", calls)
 
-	t.step("It heals")
+	t.step("Redis heals", "It heals")
 	calls, from = t.ledger.mark(), t.reg.mark()
 	healed := time.Now()
 	if err := i.redis.Restart(); err != nil {
@@ -66,8 +66,8 @@ func (t *tour) breakRedis(ctx context.Context) error {
 	if err := t.sayHealth(ctx, i); err != nil {
 		return err
 	}
-	t.within("the probe passes -> listed in etcd again", back.at.Sub(verdict), atOnce)
-	t.within("listed again -> first call to it", max(0, first.Sub(back.at)), time.Second)
+	t.within("the probe passes → listed in etcd again", back.at.Sub(verdict), atOnce)
+	t.within("listed again → first call to it", first.Sub(back.at), time.Second)
 	t.noFailures("failed calls meanwhile", calls)
 	return nil
 }
@@ -82,7 +82,7 @@ func (i *instance) awaitProbe(ctx context.Context, probe string, ok bool, after 
 
 // kill: nobody says goodbye, so the lease has to run out.
 func (t *tour) kill(ctx context.Context) error {
-	t.step("SIGKILL to one instance of %s", rpc.OrderService)
+	t.step("SIGKILL", "SIGKILL to one instance of %s", rpc.OrderService)
 	i, err := t.named("order-2")
 	if err != nil {
 		return err
@@ -97,13 +97,10 @@ func (t *tour) kill(ctx context.Context) error {
 	}
 	n := t.ledger.since(calls)
 	t.excused += n.failed
-	t.say("%s calls failed until then: those in flight when it died (no retry is set up; Kitex picks another instance by itself", n)
-	t.say("for a connection that is refused)")
-	for _, e := range n.errors {
-		t.say("one of them: %.150s", e)
-	}
+	t.say("%s calls failed until then: those that it was answering. No retry is set up; where its port refuses a", n)
+	t.say("connection, Kitex itself picks another instance")
 	bound := leaseTTL + time.Second
-	t.keep(gone.at.Sub(at) <= bound, "SIGKILL -> gone from etcd", short(gone.at.Sub(at)), fmt.Sprintf("at most lease TTL + 1 s = %v", bound))
+	t.keep(gone.at.Sub(at) <= bound, "SIGKILL → gone from etcd", short(gone.at.Sub(at)), fmt.Sprintf("≤ TTL + 1s = %v", bound))
 
 	calls = t.ledger.mark()
 	if _, err := t.startAll(ctx, "dev", "order-4"); err != nil {
@@ -112,13 +109,13 @@ func (t *tour) kill(ctx context.Context) error {
 	if err := t.ledger.awaitMore(ctx, 100); err != nil {
 		return err
 	}
-	t.noFailures("failed calls from then on, while a new one takes its place", calls)
+	t.noFailures("failed calls from then on", calls)
 	return nil
 }
 
 // term: an instance leaves for good.
 func (t *tour) term(ctx context.Context) error {
-	t.step("SIGTERM to one instance of %s", rpc.UserService)
+	t.step("SIGTERM", "SIGTERM to one instance of %s", rpc.UserService)
 	i, err := t.named("user-4")
 	if err != nil {
 		return err
@@ -152,9 +149,10 @@ func (t *tour) term(ctx context.Context) error {
 		return err
 	}
 	n := t.ledger.since(calls)
-	t.say("out of etcd after %s; its last new call came %s after the signal; it served on for the drain delay of 1 s and ended after %s",
-		short(gone.at.Sub(at)), short(max(0, n.last[i.rpcAddr].Sub(at))), short(ended))
-	t.keep(code == 0, "SIGTERM -> exit code", fmt.Sprint(code), "0")
+	t.say("served on for the drain delay of 1 s, and ended after %s", short(ended))
+	t.within("SIGTERM → out of etcd", gone.at.Sub(at), atOnce)
+	t.lastCall("SIGTERM → last new call to it", at, n.last[i.rpcAddr], atOnce)
+	t.keep(code == 0, "exit code", fmt.Sprint(code), "0")
 	t.noFailures("failed calls meanwhile", calls)
 	t.keep(leases == alive && leases == before-1, "leases without a process", fmt.Sprint(leases-alive), "0")
 	return nil

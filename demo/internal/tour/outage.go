@@ -12,7 +12,7 @@ import (
 // outage: etcd is away for longer than any lease lives.
 func (t *tour) outage(ctx context.Context) error {
 	const away = 2 * leaseTTL
-	t.step("etcd is killed, and stays away for %v: twice as long as a lease lives", away)
+	t.step("etcd away", "etcd is killed, and stays away for %v: twice as long as a lease lives", away)
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	listed, err := t.reg.serving(ctx)
@@ -29,18 +29,23 @@ func (t *tour) outage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("an instance that starts meanwhile, without a registry, is up all the same:")
+	t.say("one more instance of %s starts meanwhile, without a registry", rpc.UserService)
+	for tick := time.Tick(2 * time.Second); back != nil; {
+		select {
+		case <-tick:
+			t.say("%s calls failed so far", t.ledger.since(calls))
+		case <-back:
+			back = nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 	if err := t.sayHealth(ctx, late); err != nil {
 		return err
 	}
-	select {
-	case <-back:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	t.noFailures("failed calls while etcd is away", calls)
+	t.noFailures("failed calls", calls)
 
-	t.step("etcd comes back")
+	t.step("etcd back", "etcd comes back, with the data that it had")
 	calls = t.ledger.mark()
 	if err := t.startEtcd(ctx); err != nil {
 		return err
@@ -50,7 +55,7 @@ func (t *tour) outage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.within("etcd answers -> first call to the instance that waited", max(0, first.Sub(answers)), 5*time.Second)
+	t.within("etcd answers → the new one is called", first.Sub(answers), 5*time.Second)
 
 	// The leases have been given a full life at etcd's return. If nobody renewed them, they would run out now.
 	select {
@@ -64,7 +69,7 @@ func (t *tour) outage(ctx context.Context) error {
 	}
 	want := append(listed, late.key)
 	missing := slices.DeleteFunc(slices.Clone(want), func(k string) bool { return slices.Contains(now, k) })
-	t.keep(len(missing) == 0 && len(now) == len(want), fmt.Sprintf("listed when one lease TTL + 1 s has passed since (%d instances)", len(want)),
+	t.keep(len(missing) == 0 && len(now) == len(want), "still listed a lease TTL + 1 s later",
 		fmt.Sprintf("%d of %d", len(want)-len(missing), len(want)), "all")
 	for _, k := range missing {
 		t.say("missing: %s", k)

@@ -62,7 +62,7 @@ func (t *tour) begin(ctx context.Context) error {
 	n := t.ledger.since(from)
 	t.say("%.0f calls per second from here, %.0f with those that the services make of each other; half of them take %s at most",
 		float64(n.calls)/time.Since(at).Seconds(), float64(hops(n))/time.Since(at).Seconds(), short(n.percentile(50)))
-	t.noFailures("calls flow through all instances, failed", 0)
+	t.noFailures("failed calls, through all six", 0)
 	return nil
 }
 
@@ -75,7 +75,7 @@ func hops(n tally) (sum int) {
 
 // newcomer: a client hears of a new instance by watch, not by the next poll.
 func (t *tour) newcomer(ctx context.Context) error {
-	t.step("One more instance of %s", rpc.UserService)
+	t.step("new instance", "One more instance of %s", rpc.UserService)
 	from, calls := t.reg.mark(), t.ledger.mark()
 	all, err := t.startAll(ctx, "dev", "user-4")
 	if err != nil {
@@ -91,7 +91,7 @@ func (t *tour) newcomer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.within("listed in etcd -> first call to it", max(0, first.Sub(listed.at)), time.Second)
+	t.within("listed in etcd → first call to it", first.Sub(listed.at), time.Second)
 	t.noFailures("failed calls meanwhile", calls)
 	return nil
 }

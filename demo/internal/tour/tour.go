@@ -27,7 +27,6 @@ type tour struct {
 	clients  clients
 	ledger   *ledger
 	stopLoad func()
-	promises []promise
 	excused  int // failed calls of the one step that promises nothing about them
 }
 
@@ -45,16 +44,14 @@ func Run(ctx context.Context, out *os.File, stay bool) int {
 		fmt.Fprintf(t.w, "\n%s %v\n", t.paint(text.FgRed, "the tour failed:"), err)
 		return 1
 	}
-	for _, p := range t.promises {
-		if !p.kept {
-			return 1
-		}
+	if t.broken() > 0 {
+		return 1
 	}
 	return 0
 }
 
 func (t *tour) run(ctx context.Context, stay bool) (err error) {
-	t.step("A real etcd %s, 3 instances of %s and 3 of %s, each with its probes db and redis", etcdnode.Version(), rpc.UserService, rpc.OrderService)
+	t.step("start", "A real etcd %s, 3 instances of %s and 3 of %s, each with its probes db and redis", etcdnode.Version(), rpc.UserService, rpc.OrderService)
 	if t.world, err = newWorld(ctx); err != nil {
 		return err
 	}
@@ -80,49 +77,20 @@ func (t *tour) run(ctx context.Context, stay bool) (err error) {
 		}
 	}
 	if stay {
-		t.summary(t.promises)
+		t.summary()
 		return t.stay(ctx)
 	}
 	if err := t.end(ctx); err != nil {
 		return err
 	}
-	t.summary(t.promises)
-	t.last()
+	t.summary()
 	return nil
-}
-
-// last says how it went, in one line.
-func (t *tour) last() {
-	broken := 0
-	for _, p := range t.promises {
-		if !p.kept {
-			broken++
-		}
-	}
-	took := time.Since(t.began).Round(100 * time.Millisecond)
-	if broken == 0 {
-		fmt.Fprintf(t.w, "%s in %v\n", t.paint(text.FgGreen, fmt.Sprintf("All %d promises kept", len(t.promises))), took)
-		return
-	}
-	fmt.Fprintf(t.w, "%s in %v\n", t.paint(text.FgRed, fmt.Sprintf("%d of %d promises broken", broken, len(t.promises))), took)
-}
-
-// keep records a promise and shows it.
-func (t *tour) keep(kept bool, what, measured, bound string) {
-	p := promise{text: what, measured: measured, bound: bound, kept: kept}
-	t.promises = append(t.promises, p)
-	t.screen.promise(p)
-}
-
-// within records a promise about a time.
-func (t *tour) within(what string, took, bound time.Duration) {
-	t.keep(took <= bound, what, short(took), "at most "+bound.String())
 }
 
 // noFailures records the promise that none of the calls since that place in the ledger failed.
 func (t *tour) noFailures(what string, from int) {
 	n := t.ledger.since(from)
-	t.keep(n.failed == 0 && n.calls > 0, what, n.String(), "0 failed calls")
+	t.keep(n.failed == 0 && n.calls > 0, what, n.String(), "0")
 	for _, e := range n.errors {
 		t.say("a call failed: %s", e)
 	}

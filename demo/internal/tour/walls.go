@@ -17,7 +17,7 @@ import (
 
 // namespaces: two environments in one process, with clients of the same service names.
 func (t *tour) namespaces(ctx context.Context) error {
-	t.step("A second namespace, staging, with clients in this same process")
+	t.step("two namespaces", "A second namespace, staging, with clients in this same process")
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	staged, err := t.startAll(ctx, "staging", "staging-user", "staging-order")
@@ -60,7 +60,7 @@ func (t *tour) namespaces(ctx context.Context) error {
 			crossed += n
 		}
 	}
-	t.keep(crossed == 0 && failed == 0, "answers from the wrong namespace", fmt.Sprintf("%d of %d calls", crossed, calls+dev.calls), "0")
+	t.keep(crossed == 0 && failed == 0, "answers from the wrong namespace", fmt.Sprintf("%d of %d", crossed, calls+dev.calls), "0")
 	t.noFailures("failed calls meanwhile", from)
 	return nil
 }
@@ -80,7 +80,7 @@ func (t *tour) inNamespace(ctx context.Context, name string) (*muster.Muster, er
 // refused: a protected namespace is entered by nobody who has not said so twice.
 func (t *tour) refused(ctx context.Context) error {
 	const variable = "MUSTER_CONFIRM_NAMESPACE=prod"
-	t.step("prod, from this process that is in dev")
+	t.step("prod", "prod, from this process that is in dev")
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	m, err := t.inNamespace(ctx, "prod")
@@ -88,7 +88,7 @@ func (t *tour) refused(ctx context.Context) error {
 		_ = m.Close()
 	}
 	t.say("%v", err)
-	t.keep(errors.Is(err, naming.ErrProtected) && strings.Contains(fmt.Sprint(err), variable), "a client for prod", verdict(err != nil), "refused, naming the variable")
+	t.keep(errors.Is(err, naming.ErrProtected) && strings.Contains(fmt.Sprint(err), variable), "a client for prod", verdict(err != nil), "refused, and told how")
 
 	p, err := t.starter.start("a server in prod", []string{"MUSTER_NAMESPACE=prod", "DEMO_RPC_ADDR=127.0.0.1:0", "DEMO_HTTP_ADDR=127.0.0.1:0"}, rpc.UserService)
 	if err != nil {
@@ -99,7 +99,7 @@ func (t *tour) refused(ctx context.Context) error {
 		p.signal(syscall.SIGKILL)
 		t.say("%v", err)
 	}
-	t.keep(err == nil && code == 1 && strings.Contains(p.tail(5), variable), "a server for prod", verdict(code != 0), "refused, naming the variable")
+	t.keep(err == nil && code == 1 && strings.Contains(p.tail(5), variable), "a server for prod", verdict(code != 0), "refused, and told how")
 	return nil
 }
 
@@ -112,7 +112,7 @@ func verdict(refused bool) string {
 
 // end stops all, and looks at what is left.
 func (t *tour) end(ctx context.Context) error {
-	t.step("SIGTERM to all that is left")
+	t.step("the end", "SIGTERM to all that is left")
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	t.stopLoad()
@@ -156,9 +156,9 @@ func (t *tour) end(ctx context.Context) error {
 	for _, c := range codes {
 		t.say("%s", c)
 	}
-	t.keep(len(codes) == 0, "processes that did not end with code 0", fmt.Sprint(len(codes)), "0")
+	t.keep(len(codes) == 0, "exit codes other than 0", fmt.Sprint(len(codes)), "0")
 	t.keep(len(serving) == 0 && alive == 0 && leases == 0, "left in etcd",
-		fmt.Sprintf("%d listed, %d on the roster, %d leases", len(serving), alive, leases), "nothing")
-	t.keep(n.failed == t.excused && n.calls > 0, "failed calls of the whole tour, but for those of the SIGKILL", fmt.Sprintf("%d of %d", n.failed-t.excused, n.calls), "0")
+		fmt.Sprintf("%d entries, %d leases", len(serving)+alive, leases), "nothing")
+	t.keep(n.failed == t.excused && n.calls > 0, "failed calls in all, but the SIGKILL's", fmt.Sprintf("%d of %d", n.failed-t.excused, n.calls), "0")
 	return nil
 }

@@ -71,7 +71,7 @@ func Run(ctx context.Context, log *slog.Logger) (err error) {
 	pair := beside.New(ctx)
 	svr := userservice.NewServer(impl, kitexext.WithRegistry(m.Gate, kitexext.Service(rpc.UserService)),
 		server.WithListener(rpcListener), pair.Exit())
-	h := hertz.New(hertz.WithListener(webListener), hertz.WithDisablePrintRoute(true))
+	h := hertz.New(hertz.WithListener(webListener), hertz.WithIdleTimeout(0), hertz.WithDisablePrintRoute(true))
 	h.Use(hertzext.Healthz(m.Health))
 	h.GET("/users/:id", web.ByID(log, func(ctx context.Context, id int64) (*user.GetUserResponse, error) {
 		return impl.GetUser(ctx, &user.GetUserRequest{Id: id})

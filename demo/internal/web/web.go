@@ -41,6 +41,7 @@ func classify(err error) (status int, text string) {
 	var (
 		noUser  *user.UserNotFound
 		noOrder *order.OrderNotFound
+		kitex   *kerrors.DetailedError // kerrors.IsKitexError does not look into wrapped ones
 	)
 	switch {
 	case errors.As(err, &noUser):
@@ -49,7 +50,7 @@ func classify(err error) (status int, text string) {
 		return http.StatusNotFound, "no such order"
 	case kerrors.IsTimeoutError(err) || errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout, "the other service takes too long"
-	case kerrors.IsKitexError(err):
+	case errors.As(err, &kitex):
 		return http.StatusBadGateway, "the other service does not answer"
 	}
 	return http.StatusInternalServerError, "internal error"
