@@ -26,6 +26,7 @@ type entry struct {
 	holder   *wrappedMember // nil after it has left
 	info     registry.Info
 	state    foreign
+	flying   bool          // a call is in flight whose result the state lacks
 	asked    bool          // somebody asks: don't wait for the next try
 	changed  chan struct{} // closed and replaced when something here has changed
 	failures int
@@ -43,6 +44,9 @@ func newEntry(d *WrappedRegistry, key entryKey) *entry {
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 }
+
+// settled says whether the registry has what is wanted, as far as can be known. The lock is held.
+func (e *entry) settled() bool { return !e.flying && e.state.next() == callNothing }
 
 // ask makes run look again at once. The lock is held.
 func (e *entry) ask() {
@@ -141,6 +145,7 @@ func (e *entry) depart() *flight {
 	if f.call == callNothing {
 		return nil
 	}
+	e.flying = true
 	info := copyInfo(e.info)
 	go func() {
 		err := e.do(f.call, info)
@@ -171,6 +176,7 @@ func (e *entry) follow(f *flight) {
 	e.d.mu.Lock()
 	defer e.d.mu.Unlock()
 	defer e.tell()
+	e.flying = false
 	select {
 	case <-f.done:
 	default:

@@ -28,8 +28,8 @@ const (
 type foreign struct {
 	want bool // to be listed
 	have listing
-	// stale says that a listed instance has to be registered again: with other values, or since a call that had been given
-	// up may have removed it.
+	// stale says that an instance that is taken for listed has to be registered again to be served: with other values, or
+	// since a Deregister, of which no more is known, may have removed it.
 	stale bool
 }
 
@@ -55,6 +55,8 @@ func (s foreign) returned(c foreignCall, ok bool) (_ foreign, failed bool) {
 		// What was never known to be listed is taken out once, and an error of that tells nothing: registry-etcd even
 		// panics there.
 		s.have, s.stale = listingAbsent, false
+	case c == callDeregister:
+		s.stale = true
 	}
 	return s, !ok && s.next() == c
 }
@@ -81,7 +83,7 @@ func (s foreign) late(c foreignCall, ok bool) foreign {
 	case c == callDeregister && s.have == listingPresent:
 		s.stale = true
 	case c == callDeregister && !ok && s.have == listingAbsent:
-		s.have = listingPresent
+		s.have, s.stale = listingPresent, true
 	}
 	return s
 }

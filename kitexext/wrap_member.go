@@ -93,7 +93,7 @@ func (m *wrappedMember) reach(ctx context.Context, listed bool) error {
 			return m.err
 		case ctx.Err() != nil:
 			return fmt.Errorf("kitexext: the registry has not done it yet: %w", ctx.Err())
-		case e.state.want == listed && e.state.next() == callNothing:
+		case e.state.want == listed && e.settled():
 			return nil
 		case e.failures > failures:
 			return e.err
