@@ -18,12 +18,16 @@ func retryPace() *backoff.ExponentialBackOff {
 	}
 }
 
-// lookPace has unfit instances look at the others after 0.5 to 1.5 s, then ever more rarely, up to 1.5 to 4.5 s.
+// lookPace has unfit instances look at the others after an eighth to three eighths of a second, then ever more rarely, up
+// to 1.5 to 4.5 s.
 func lookPace() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
-		InitialInterval: time.Second, RandomizationFactor: 0.5, Multiplier: 1.5, MaxInterval: 3 * time.Second,
+		InitialInterval: 250 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 3 * time.Second,
 	}
 }
+
+// calmPause is between the looks after which a held instance may leave.
+func calmPause() time.Duration { return 500*time.Millisecond + rand.N(time.Second) }
 
 // firstLook comes soon: if a whole service fails at once, those that have withdrawn are missing.
 func firstLook() time.Duration {

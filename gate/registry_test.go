@@ -272,7 +272,7 @@ func TestRosterTellsWhatFails(t *testing.T) {
 		p.sick.Store(false)
 		settle(time.Second)
 		before := p.driver.Requests()
-		for i := range 300 { // an advisory probe that flaps for a minute
+		for i := range 75 { // an advisory probe that flaps for a minute
 			<-bad
 			bad <- i%2 == 0
 			settle(2 * interval)

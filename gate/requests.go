@@ -101,7 +101,7 @@ func (o *owner) count(ctx context.Context) (event, error) {
 		return evOpens, nil
 	case o.r.floor.Permits(c, true):
 		if o.s.kept {
-			o.looks.Reset() // an orderly withdrawal is near
+			o.lookAt = time.Now().Add(calmPause())
 		}
 		return evPermits, nil
 	}

@@ -52,7 +52,7 @@ type process struct {
 }
 
 // interval is how often the probe runs: quick, with no threshold, so that tests are about the gate.
-const interval = 100 * time.Millisecond
+const interval = 400 * time.Millisecond
 
 func (w *world) process(change func(*Options)) *process {
 	w.t.Helper()
