@@ -1,14 +1,11 @@
 package kitexext
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
-	"github.com/cloudwego/kitex/client"
 	"github.com/cloudwego/kitex/pkg/discovery"
 	"github.com/cloudwego/kitex/pkg/loadbalance"
 	"github.com/cloudwego/kitex/pkg/loadbalance/lbcache"
@@ -25,9 +22,10 @@ type balancer struct {
 	re    loadbalance.Rebalancer // inner, where it is one
 	name  string
 	opts  lbcache.Options
+	fire  func(service string) // refresh, but in tests that want nothing of Kitex's cache
 
-	// pushers by Kitex's cache key. The map is replaced as a whole under mu.
-	pushers atomic.Pointer[map[string]*pusher]
+	// pushers is replaced as a whole under mu.
+	pushers atomic.Pointer[pushers]
 
 	mu      sync.Mutex // guards everything that follows
 	clients int
@@ -39,81 +37,12 @@ type balancer struct {
 // opening is a pusher in the making.
 type opening struct{ done chan struct{} }
 
-// attach wraps the balancer of a client whose options are complete.
-func (r *resolver) attach(o *client.Options, ro *resolverOptions) {
-	if own, ok := o.Resolver.(*resolver); !ok || own != r {
-		return // another resolver, or WithHostPorts, came later and wins
-	}
-	if _, ok := o.Balancer.(*balancer); ok {
-		return // WithResolver stood twice among the options
-	}
-	// As in Kitex: the default balancer is shared by all clients, another only where the user says so.
-	opts := lbcache.Options{DiagnosisService: o.DebugService, Cacheable: o.Balancer == nil}
-	inner := o.Balancer
-	if inner == nil {
-		inner = loadbalance.NewWeightedBalancer()
-	}
-	if o.BalancerCacheOpt != nil {
-		opts = *o.BalancerCacheOpt
-	}
-	b := r.acquire(inner, opts)
-	if b == nil {
-		return
-	}
-	o.Balancer = b
-	o.BalancerCacheOpt = &b.opts
-	var hook *func(Push)
-	if f := ro.onPush; f != nil {
-		hook = &f
-		b.addHook(hook)
-	}
-	var once sync.Once
-	o.CloseCallbacks = append(o.CloseCallbacks, func() error {
-		once.Do(func() { b.release(hook) })
-		return nil
-	})
-}
-
-// acquire returns the balancer for one more client, or nil after the catalog's Close.
-func (r *resolver) acquire(inner loadbalance.Loadbalancer, opts lbcache.Options) *balancer {
-	name := inner.Name()
-	key := fmt.Sprintf("%s|%s %s", name, opts.RefreshInterval, opts.ExpireInterval)
-	shared := opts.Cacheable
-
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return nil
-	}
-	b := r.shared[key]
-	if !shared || b == nil {
-		if !shared {
-			// A name of its own has the effect of not being cacheable, and lets the pusher find Kitex's cache.
-			r.serial++
-			name = fmt.Sprintf("%s#%d", name, r.serial)
-			opts.Cacheable = true
-		}
-		b = &balancer{r: r, inner: inner, name: name, opts: opts, opening: make(map[string]*opening)}
-		b.re, _ = inner.(loadbalance.Rebalancer)
-		b.pushers.Store(new(map[string]*pusher))
-		if shared {
-			// It stays for as long as the catalog does, since Kitex's cache keeps it too and gives it to later clients.
-			r.shared[key] = b
-		}
-		r.balancers[b] = struct{}{}
-	}
-	b.mu.Lock()
-	b.clients++
-	b.mu.Unlock()
-	return b
-}
-
 // Name implements loadbalance.Loadbalancer.
 func (b *balancer) Name() string { return b.name }
 
 // GetPicker implements loadbalance.Loadbalancer.
 func (b *balancer) GetPicker(res discovery.Result) loadbalance.Picker {
-	p := (*b.pushers.Load())[res.CacheKey]
+	p := b.pushers.Load().get(res.CacheKey)
 	if p == nil {
 		if p = b.open(res); p == nil {
 			return b.pass(res)
@@ -163,7 +92,7 @@ func (b *balancer) open(res discovery.Result) *pusher {
 		return nil
 	}
 	b.mu.Lock()
-	if p := (*b.pushers.Load())[res.CacheKey]; p != nil {
+	if p := b.pushers.Load().get(res.CacheKey); p != nil {
 		b.mu.Unlock()
 		return p
 	}
@@ -174,7 +103,7 @@ func (b *balancer) open(res discovery.Result) *pusher {
 	if other := b.opening[res.CacheKey]; other != nil {
 		b.mu.Unlock()
 		<-other.done
-		return (*b.pushers.Load())[res.CacheKey]
+		return b.pushers.Load().get(res.CacheKey)
 	}
 	mine := &opening{done: make(chan struct{})}
 	b.opening[res.CacheKey] = mine
@@ -195,12 +124,7 @@ func (b *balancer) open(res discovery.Result) *pusher {
 			p.abandon()
 			return
 		}
-		pushers := maps.Clone(*b.pushers.Load())
-		if pushers == nil {
-			pushers = make(map[string]*pusher)
-		}
-		pushers[res.CacheKey] = p
-		b.pushers.Store(&pushers)
+		b.pushers.Store(b.pushers.Load().with(p))
 		go p.run()
 	}()
 	p = b.newPusher(service, res)
@@ -214,11 +138,7 @@ func (b *balancer) remove(p *pusher) bool {
 	if p.touched.Load() {
 		return false
 	}
-	pushers := maps.Clone(*b.pushers.Load())
-	if pushers[p.key] == p {
-		delete(pushers, p.key)
-		b.pushers.Store(&pushers)
-	}
+	b.pushers.Store(b.pushers.Load().without(p))
 	return true
 }
 
@@ -230,7 +150,7 @@ func (b *balancer) release(hook *func(Push)) {
 	last := b.clients == 0
 	var ended map[string]*pusher
 	if last {
-		ended = *b.pushers.Swap(new(map[string]*pusher))
+		ended = b.pushers.Swap(new(pushers)).all
 	}
 	b.mu.Unlock()
 	for _, p := range ended {
@@ -239,37 +159,6 @@ func (b *balancer) release(hook *func(Push)) {
 	if last {
 		b.r.forget(b)
 	}
-}
-
-// forget drops a balancer that no other client will get.
-func (r *resolver) forget(b *balancer) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, s := range r.shared {
-		if s == b {
-			return
-		}
-	}
-	delete(r.balancers, b)
-}
-
-// Close ends every pusher and joins them; the catalog calls it. Clients that are still open go on with the pickers they
-// have.
-func (r *resolver) Close() error {
-	r.mu.Lock()
-	r.closed = true
-	all := slices.Collect(maps.Keys(r.balancers))
-	r.mu.Unlock()
-	for _, b := range all {
-		b.mu.Lock()
-		b.frozen = true
-		pushers := *b.pushers.Load()
-		b.mu.Unlock()
-		for _, p := range pushers {
-			p.join()
-		}
-	}
-	return nil
 }
 
 func (b *balancer) addHook(h *func(Push)) {

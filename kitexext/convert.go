@@ -22,6 +22,7 @@ type instance struct {
 	addr   net.Addr
 	weight int // here, since balancers ask for it thousands of times when they are rebuilt
 	of     *naming.Instance
+	gone   atomic.Bool // no longer in the latest list
 }
 
 func newInstance(of *naming.Instance) *instance {
@@ -56,6 +57,7 @@ func (i *instance) Tags() map[string]string { return i.of.Tags }
 
 // list is one view as Kitex sees it.
 type list struct {
+	of       *converter
 	seq      uint64
 	revision int64
 	result   discovery.Result
@@ -112,7 +114,8 @@ func (c *converter) convert(v *catalog.View) *list {
 	}
 	out := make([]discovery.Instance, len(v.Instances))
 	for n, i := range v.Instances {
-		for len(prev) > 0 && addrOf(prev[0]) < i.Addr {
+		for len(prev) > 0 && prev[0].(*instance).of.Addr < i.Addr {
+			prev[0].(*instance).gone.Store(true)
 			prev = prev[1:]
 		}
 		if len(prev) > 0 && prev[0].(*instance).of == i {
@@ -120,13 +123,17 @@ func (c *converter) convert(v *catalog.View) *list {
 		} else {
 			out[n] = newInstance(i)
 		}
+		if len(prev) > 0 && prev[0].(*instance).of.Addr == i.Addr {
+			prev = prev[1:] // still there, if only as another instance of that address
+		}
 	}
-	l := &list{seq: v.Seq, revision: v.Revision, result: discovery.Result{Cacheable: true, CacheKey: v.Service, Instances: out}}
+	for _, i := range prev {
+		i.(*instance).gone.Store(true)
+	}
+	l := &list{of: c, seq: v.Seq, revision: v.Revision, result: discovery.Result{Cacheable: true, CacheKey: v.Service, Instances: out}}
 	c.last.Store(l)
 	return l
 }
-
-func addrOf(i discovery.Instance) string { return i.(*instance).of.Addr }
 
 // diff is discovery.DefaultDiff as a merge, which sees tags too. ok is false where the lists are not this package's.
 func diff(cacheKey string, prev, next discovery.Result) (ch discovery.Change, ok bool) {

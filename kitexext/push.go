@@ -24,6 +24,8 @@ const (
 	pace = 2
 	// cheap is what a rebuild may take without a wait.
 	cheap = 100 * time.Microsecond
+	// costly is from when on a picker gets a guard until the next rebuild.
+	costly = time.Millisecond
 )
 
 // Push tells of a change that has reached a balancer.
@@ -93,10 +95,9 @@ func (b *balancer) newPusher(service string, res discovery.Result) *pusher {
 	}()
 	// The subscription comes first and the view second: what changes from here on arrives on Changed.
 	if v := sub.View(); v != nil {
-		l := b.r.lists.of(v)
-		p.build(l.seq, l.result.Instances)
+		p.build(b.r.lists.of(v))
 	} else {
-		p.build(0, res.Instances)
+		p.build(&list{of: new(converter), result: res})
 	}
 	built = true
 	return p
@@ -118,6 +119,7 @@ func (p *pusher) run() {
 	pause.Stop()
 	defer pause.Stop()
 	changed := p.sub.Changed()
+	pending, paused := false, false
 	for {
 		select {
 		case <-p.quit:
@@ -128,53 +130,69 @@ func (p *pusher) run() {
 				return
 			}
 		case <-pause.C:
-			changed = p.sub.Changed()
+			paused = false
 		case _, open := <-changed:
 			if !open {
 				changed = nil // the catalog is closed; its Close ends this too
 				continue
 			}
+			// Reading the list marks what has gone, which a guard obeys at once, whenever the rebuilding comes.
+			pending = p.latest() != nil
+		}
+		if pending && !paused {
+			pending = false
 			if cost := p.push(); cost >= cheap {
-				changed = nil
+				paused = true
 				pause.Reset(pace * cost)
 			}
 		}
 	}
 }
 
-// push brings the latest view to the balancer, and returns what the rebuilding took; 0 where there was none.
-func (p *pusher) push() time.Duration {
+// latest returns the list of the latest view, or nil where ready is made of it already.
+func (p *pusher) latest() *list {
 	v := p.sub.View()
 	if v == nil {
-		return 0
+		return nil
 	}
 	l := p.b.r.lists.of(v)
 	if l.seq <= p.seq {
+		return nil
+	}
+	return l
+}
+
+// push brings the latest view to the balancer, and returns what the rebuilding took; 0 where there was none.
+func (p *pusher) push() time.Duration {
+	l := p.latest()
+	if l == nil {
 		return 0
 	}
-	start := time.Now()
-	p.rebuild(l)
-	cost := time.Since(start)
-	p.fire()
+	cost := p.rebuild(l)
+	p.b.fire(p.service)
 	p.pushed(Push{Service: p.service, Seq: l.seq, Revision: l.revision, Instances: len(l.result.Instances), Cost: cost})
 	return cost
 }
 
 // rebuild is build, but for a panic of the inner balancer. Then the calls ask it themselves, with the new list, and the
 // panic is theirs, where Kitex contains it.
-func (p *pusher) rebuild(l *list) {
+func (p *pusher) rebuild(l *list) (cost time.Duration) {
+	start := time.Now()
 	defer func() {
 		if x := recover(); x != nil {
 			p.b.r.c.Logger().Error("kitexext: a balancer panicked while it was rebuilt", "service", p.service, "balancer", p.b.name, "panic", x)
 			p.seq, p.prev = l.seq, l.result.Instances
 			p.ready.Store(&ready{result: discovery.Result{CacheKey: p.inner, Instances: l.result.Instances}})
+			cost = time.Since(start)
 		}
 	}()
-	p.build(l.seq, l.result.Instances)
+	return p.build(l)
 }
 
-// build has the inner balancer make its picker of the instances, and makes it the ready one.
-func (p *pusher) build(seq uint64, instances []discovery.Instance) {
+// build has the inner balancer make its picker of the list, makes it the ready one, and returns what it took.
+func (p *pusher) build(l *list) time.Duration {
+	start := time.Now()
+	seq, instances := l.seq, l.result.Instances
 	res := discovery.Result{Cacheable: true, CacheKey: p.inner, Instances: instances}
 	switch first := p.ready.Load() == nil; {
 	case p.b.re == nil:
@@ -184,8 +202,14 @@ func (p *pusher) build(seq uint64, instances []discovery.Instance) {
 		ch, _ := diff(p.inner, discovery.Result{Instances: p.prev}, res)
 		p.b.re.Rebalance(ch)
 	}
-	p.ready.Store(&ready{picker: lasting(p.b.inner, res), result: res})
+	picker := lasting(p.b.inner, res)
+	cost := time.Since(start)
+	if picker != nil && cost >= costly {
+		picker = &guard{picker: picker, of: l.of}
+	}
+	p.ready.Store(&ready{picker: picker, result: res})
 	p.seq, p.prev = seq, instances
+	return cost
 }
 
 // lasting returns the picker that the balancer gives for res if it gives the same one to every call, and nil if it gives
@@ -215,11 +239,11 @@ func recycle(p loadbalance.Picker) bool {
 	return ok
 }
 
-// fire has Kitex's cache take notice, so that its change events come now and not at the next tick: connection pools are
+// refresh has Kitex's cache take notice, so that its change events come now and not at the next tick: connection pools are
 // cleaned by them. Kitex finds the same cache under the same names. It does not touch picks.
-func (p *pusher) fire() {
-	cache := lbcache.NewBalancerFactory(p.b.r, p.b, p.b.opts)
-	if bl, err := cache.Get(context.Background(), rpcinfo.NewEndpointInfo(p.service, "", nil, nil)); err == nil {
+func (b *balancer) refresh(service string) {
+	cache := lbcache.NewBalancerFactory(b.r, b, b.opts)
+	if bl, err := cache.Get(context.Background(), rpcinfo.NewEndpointInfo(service, "", nil, nil)); err == nil {
 		bl.Refresh()
 	}
 }

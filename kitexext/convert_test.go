@@ -1,0 +1,114 @@
+package kitexext
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/cloudwego/kitex/pkg/discovery"
+
+	"github.com/muster-go/muster/catalog"
+	"github.com/muster-go/muster/naming"
+)
+
+type instanceOf = naming.Instance
+
+func TestConvertKeepsPointers(t *testing.T) {
+	t.Parallel()
+	conv := new(converter)
+	a, b, c := at("a:1"), at("b:1"), at("c:1")
+	heavy := *b
+	heavy.Weight = 99
+	first := conv.convert(&catalog.View{Service: "echo", Seq: 1, Instances: []*naming.Instance{a, b, c}})
+	if again := conv.convert(&catalog.View{Seq: 1}); again != first {
+		t.Error("one view was converted twice")
+	}
+	second := conv.convert(&catalog.View{Service: "echo", Seq: 3, Instances: []*naming.Instance{a, &heavy}})
+	if late := conv.convert(&catalog.View{Seq: 2}); late != second {
+		t.Error("an older view replaced a newer one")
+	}
+	f, s := first.result.Instances, second.result.Instances
+	if f[0] != s[0] || f[1] == s[1] || s[1].Weight() != 99 {
+		t.Errorf("%v, %v", f, s)
+	}
+	for n, want := range []bool{false, false, true} {
+		if got := f[n].(*instance).gone.Load(); got != want {
+			t.Errorf("instance %d: gone = %v", n, got)
+		}
+	}
+	back := conv.convert(&catalog.View{Service: "echo", Seq: 4, Instances: []*naming.Instance{a, &heavy, c}})
+	if back.result.Instances[2].(*instance).gone.Load() {
+		t.Error("an instance that came back is gone")
+	}
+}
+
+func TestInstance(t *testing.T) {
+	t.Parallel()
+	i := newInstance(&naming.Instance{Addr: "10.0.0.1:80", Tags: map[string]string{"zone": "z1"}})
+	if i.Address().Network() != "tcp" || i.Address().String() != "10.0.0.1:80" || i.Weight() != naming.DefaultWeight {
+		t.Errorf("%v %v %d", i.Address().Network(), i.Address(), i.Weight())
+	}
+	if v, ok := i.Tag("zone"); v != "z1" || !ok {
+		t.Errorf("zone %q, %v", v, ok)
+	}
+	if _, ok := i.Tag(TagDegraded); ok {
+		t.Error("degraded")
+	}
+	if v, ok := newInstance(&naming.Instance{Degraded: true}).Tag(TagDegraded); v != "true" || !ok {
+		t.Errorf("degraded %q, %v", v, ok)
+	}
+}
+
+// diff and Kitex's own agree, but for tags, which Kitex's does not see.
+func TestDiffIsKitexs(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		view := func(seq uint64) *catalog.View {
+			v := &catalog.View{Seq: seq}
+			for n := range 30 {
+				if rnd.IntN(3) > 0 {
+					i := at(fmt.Sprintf("10.0.0.%02d:1", n))
+					i.Weight = 1 + rnd.IntN(2)
+					v.Instances = append(v.Instances, i)
+				}
+			}
+			return v
+		}
+		conv := new(converter)
+		prev, next := conv.convert(view(1)).result, conv.convert(view(2)).result
+		got, ok := diff("key", prev, next)
+		want, changed := discovery.DefaultDiff("key", prev, next)
+		if !ok || differs(got) != changed || fmt.Sprint(addresses(got)) != fmt.Sprint(addresses(want)) {
+			t.Fatalf("got %v, want %v", addresses(got), addresses(want))
+		}
+	}
+	conv := new(converter)
+	tagged := *at("a:1")
+	tagged.Tags = map[string]string{"zone": "z2"}
+	prev := conv.convert(&catalog.View{Seq: 1, Instances: []*naming.Instance{at("a:1")}}).result
+	next := conv.convert(&catalog.View{Seq: 2, Instances: []*naming.Instance{&tagged}}).result
+	if ch, _ := diff("key", prev, next); len(ch.Updated) != 1 {
+		t.Errorf("a tag changed: %v", addresses(ch))
+	}
+}
+
+func TestDiffOfNothingAllocatesNothing(t *testing.T) {
+	conv := new(converter)
+	list := many(100, 2)
+	prev := conv.convert(&catalog.View{Seq: 1, Instances: list}).result
+	next := conv.convert(&catalog.View{Seq: 2, Instances: list}).result
+	if n := testing.AllocsPerRun(100, func() { diff("key", prev, next) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func addresses(ch discovery.Change) [3][]string {
+	var out [3][]string
+	for n, list := range [][]discovery.Instance{ch.Added, ch.Updated, ch.Removed} {
+		for _, i := range list {
+			out[n] = append(out[n], i.Address().String())
+		}
+	}
+	return out
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package kitexext
+
+const raceEnabled = true
