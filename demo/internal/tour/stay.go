@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/muster-go/muster/demo/internal/rpc"
 )
 
 // kept is how many calls the ledger remembers while the tour stays.
@@ -27,18 +31,18 @@ func (t *tour) stay(ctx context.Context) error {
 	defer func() { _ = srv.Close(); <-done }()
 
 	fmt.Fprintf(t.w, "\nAll of it stays until Ctrl-C. Try:\n")
-	for _, i := range t.instances {
+	for _, i := range slices.SortedFunc(slices.Values(t.instances), func(a, b *instance) int { return strings.Compare(a.name, b.name) }) {
 		if i.ended() {
 			continue
 		}
 		path := "/users/7"
-		if i.service == "order-svc" {
+		if i.service == rpc.OrderService {
 			path = "/orders/7"
 		}
-		fmt.Fprintf(t.w, "  %-14s pid %-8d curl -i %s/healthz?verbose   curl %s%s\n", i.name, i.cmd.Process.Pid, i.webURL, i.webURL, path)
+		fmt.Fprintf(t.w, "  %-14s pid %-8d curl %s%s   curl -i '%s/healthz?verbose'\n", i.name, i.cmd.Process.Pid, i.webURL, path, i.webURL)
 	}
-	fmt.Fprintf(t.w, "  break and heal curl -X POST http://%[1]s/redis/user-1/stop   curl -X POST http://%[1]s/redis/user-1/start\n", ln.Addr())
-	fmt.Fprintf(t.w, "  the registry   MUSTER_ETCD_ENDPOINTS=%s go run ./cmd/muster ls\n", t.etcdAddr)
+	fmt.Fprintf(t.w, "  %-14s curl -X POST http://%[2]s/redis/user-1/stop   curl -X POST http://%[2]s/redis/user-1/start\n", "break and heal", ln.Addr())
+	fmt.Fprintf(t.w, "  %-14s MUSTER_ETCD_ENDPOINTS=%s go run ./demo/user-svc\n", "one more", t.etcdAddr)
 	<-ctx.Done()
 	n := t.ledger.since(0)
 	fmt.Fprintf(t.w, "\n%s of the last calls failed; stopping all\n", n)
