@@ -156,7 +156,7 @@ func TestDrainIsOneWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		p, r := w.start(1, nil)
+		p, r := w.start(1, func(o *Options) { o.DrainDelay = 10 * time.Second })
 		defer p.close()
 		settle(time.Second)
 		go r.Deregister()

@@ -84,7 +84,7 @@ func TestFloorOneByOne(t *testing.T) {
 		f.wantStates(states{health.Serving: 2, health.Withdrawn: 2})
 		f.p[2].sick.Store(true)
 		settle(2 * interval)
-		f.wantServing(2, 1) // held, and says so
+		wantState(t, f.r[2], health.Held)
 		settle(look)
 		f.wantServing(4, 3) // and the other two serve again
 		f.wantStates(states{health.Serving: 1, health.Held: 3})
