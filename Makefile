@@ -6,6 +6,7 @@ BIN     := $(CURDIR)/bin
 
 GOFUMPT_VERSION  := v0.12.0
 GOLANGCI_VERSION := v2.15.0
+GOTESTSUM_VERSION := v1.13.0
 
 .DEFAULT_GOAL := help
 
@@ -31,7 +32,7 @@ integration: ## the demo services by hand against etcd-server, MariaDB and redis
 
 .PHONY: bench
 bench: ## the benchmarks in the packages
-	$(GO) test -run '^$$' -bench . -benchmem ./health ./hertzext ./catalog ./kitexext
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(or $(BENCHTIME),1s) ./health ./hertzext ./catalog ./kitexext
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (20s)
@@ -63,3 +64,6 @@ $(BIN)/gofumpt: Makefile
 
 $(BIN)/golangci-lint: Makefile
 	GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) && touch $@
+
+$(BIN)/gotestsum: Makefile
+	GOBIN=$(BIN) $(GO) install gotest.tools/gotestsum@$(GOTESTSUM_VERSION) && touch $@
