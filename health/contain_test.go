@@ -170,8 +170,15 @@ func TestPanicsAndExits(t *testing.T) {
 				defer m.Close()
 				after(11 * time.Second)
 				p := m.Report().Probes[0]
-				if p.Word != WordPanic || p.Runs != 3 || p.Err == nil {
+				want := errPanicked
+				if name == "goexit" {
+					want = errExited
+				}
+				if p.Word != WordPanic || p.Runs != 3 || p.Err != want {
 					t.Errorf("%+v", p)
+				}
+				if panics := strings.Contains(log.String(), "panic with a value of type"); panics != (name != "goexit") {
+					t.Errorf("log: %s", log.String())
 				}
 				if s := log.String() + p.Err.Error(); strings.Contains(s, "s3cret") {
 					t.Errorf("the panic's value is shown: %s", s)

@@ -109,6 +109,26 @@ func TestAWedgedScheduler(t *testing.T) {
 	})
 }
 
+// After a freeze the run that was open is given up late. What went stale before that must not read as ok again because the
+// failure is only the first.
+func TestStaleBeforeTheResult(t *testing.T) {
+	t.Parallel()
+	p, err := steady("db", pass).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	epoch := time.Now()
+	k := newTask(p)
+	k.schedule(0)
+	k.begin(0)
+	k.end(result{event: passed}, 0, epoch)
+	k.begin(5 * time.Second)
+	k.end(result{event: timedOut}, time.Hour, epoch)
+	if k.report.Word != WordTimeout || k.report.State != StateFailing || k.due != time.Hour {
+		t.Errorf("%+v, due %v", k.report, k.due)
+	}
+}
+
 // stuckHandler blocks at the first warning.
 type stuckHandler struct{ release chan struct{} }
 

@@ -77,6 +77,29 @@ func BenchmarkHealthzOne(b *testing.B)  { benchmark(b, false, "/healthz/db") }
 func BenchmarkLivez(b *testing.B)       { benchmark(b, false, "/livez") }
 func BenchmarkPassOn(b *testing.B)      { benchmark(b, false, "/users/7") }
 
+// Through Hertz's engine a health check allocates what any request does, and nothing more.
+func TestEngineAllocatesNoMore(t *testing.T) {
+	through := func(h app.HandlerFunc) float64 {
+		e := engine()
+		e.Use(h)
+		c := e.NewContext()
+		c.SetConn(from{addr: loopback})
+		c.Request.Header.SetHost("h")
+		c.Request.SetRequestURI("/healthz")
+		return testing.AllocsPerRun(1000, func() {
+			e.ServeHTTP(context.Background(), c)
+			c.Response.Reset()
+			c.SetIndex(-1)
+		})
+	}
+	nothing := through(func(_ context.Context, c *app.RequestContext) { c.AbortWithStatus(200) })
+	healthz := through(Healthz(wellOrHung(t, false)))
+	t.Logf("%v allocations, of which Hertz's own: %v", healthz, nothing)
+	if healthz > nothing {
+		t.Errorf("%v allocations, a handler that does nothing has %v", healthz, nothing)
+	}
+}
+
 // BenchmarkContextReset is what the others pay to Hertz for a context that can be used again.
 func BenchmarkContextReset(b *testing.B) {
 	c := request("/healthz")

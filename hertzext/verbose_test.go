@@ -95,6 +95,9 @@ func TestLoopback(t *testing.T) {
 		{tcp("127.8.9.10"), "", true},
 		{tcp("::1"), "", true},
 		{tcp("::ffff:127.0.0.1"), "", true},
+		{spelled("[::ffff:127.0.0.1]:1"), "", true},
+		{spelled("[::ffff:10.0.0.1]:1"), "", false},
+		{spelled("localhost:1"), "", false},
 		{tcp("127.0.0.1"), "User-Agent", true},
 		{tcp("127.0.0.1"), "Forwarded", false},
 		{tcp("127.0.0.1"), "X-Forwarded-For", false},
@@ -126,6 +129,12 @@ func TestLoopback(t *testing.T) {
 		t.Error("a caller without a connection is no caller at all")
 	}
 }
+
+// spelled is an address of a transport that spells it in its own way.
+type spelled string
+
+func (spelled) Network() string  { return "tcp" }
+func (s spelled) String() string { return string(s) }
 
 func TestAuthorizerAndRedactor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
