@@ -189,6 +189,9 @@ func (c *Catalog) Close() error {
 	}
 	c.cancel()
 	c.wg.Wait()
+	if c.disk != nil {
+		c.disk.close() // after those who save
+	}
 	return nil
 }
 
