@@ -58,7 +58,7 @@ type serviceView struct {
 // read replaces the view by what etcd holds, page by page at one revision.
 func (v *serviceView) read(ctx context.Context, h *handle) (int64, error) {
 	seen := make(map[string]bool, len(v.all))
-	rev, err := readRange(ctx, h, v.dir, func(key, value []byte) {
+	rev, err := readRange(ctx, h, v.dir, 0, func(key, value []byte) {
 		if addr, ok := v.put(key, value); ok {
 			seen[addr] = true
 		}
@@ -74,9 +74,8 @@ func (v *serviceView) read(ctx context.Context, h *handle) (int64, error) {
 	return rev, nil
 }
 
-// readRange calls each with all keys below dir at one revision, which it returns.
-func readRange(ctx context.Context, h *handle, dir string, each func(key, value []byte)) (int64, error) {
-	var rev int64
+// readRange calls each with all keys below dir at that revision, or at the latest where it is 0, and returns it.
+func readRange(ctx context.Context, h *handle, dir string, rev int64, each func(key, value []byte)) (int64, error) {
 	end := clientv3.GetPrefixRangeEnd(dir)
 	for from := dir; ; {
 		r, err := h.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(readPage), clientv3.WithRev(rev))
