@@ -73,3 +73,7 @@ func (f Floor) Permits(c Census, selfUnfit bool) bool {
 func (f Floor) Opens(c Census) bool {
 	return !f.Strict() && c.Unfit > c.Alive-f.Need(c.Alive)
 }
+
+// Short reports whether fewer serve than the floor needs, for whatever reason: because some died, or were taken offline, or
+// because others have joined that don't serve yet.
+func (f Floor) Short(c Census) bool { return c.Serving < f.Need(c.Alive) }

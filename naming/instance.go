@@ -102,9 +102,14 @@ func CheckAddr(addr string) error {
 	if host == "" || len(host) > maxService || strings.ContainsAny(host, "/ \t\r\n") || strings.ContainsFunc(host, unicode.IsControl) || !utf8.ValidString(host) {
 		return fmt.Errorf("%w: address %q: the host is missing or malformed", ErrInvalid, clip(addr))
 	}
+	if plain := net.JoinHostPort(host, port); plain != addr {
+		return fmt.Errorf("%w: address %q: write it as %q", ErrInvalid, clip(addr), clip(plain))
+	}
 	bare, _, _ := strings.Cut(host, "%")
 	ip := net.ParseIP(bare)
 	switch {
+	case ip == nil && (strings.Contains(host, ":") || endsInNumber(host)):
+		return fmt.Errorf("%w: address %q: the host looks like an IP address and is none", ErrInvalid, clip(addr))
 	case ip == nil:
 		return nil // a name
 	case ip.IsUnspecified():
@@ -113,4 +118,11 @@ func CheckAddr(addr string) error {
 		return fmt.Errorf("%w: address %q is link-local or multicast: other machines can't dial it", ErrInvalid, addr)
 	}
 	return nil
+}
+
+// endsInNumber reports whether the last label of a host is a number, which no name's is.
+func endsInNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return last == "" || strings.Trim(last, "0123456789") == ""
 }
