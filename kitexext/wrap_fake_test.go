@@ -69,7 +69,9 @@ func (r *kitexRegistry) Deregister(info *registry.Info) error {
 
 func (r *kitexRegistry) Name() string { return "memory" }
 
-func (r *kitexRegistry) Target(_ context.Context, to rpcinfo.EndpointInfo) string { return to.ServiceName() }
+func (r *kitexRegistry) Target(_ context.Context, to rpcinfo.EndpointInfo) string {
+	return to.ServiceName()
+}
 
 func (r *kitexRegistry) Resolve(_ context.Context, service string) (discovery.Result, error) {
 	r.w.mu.Lock()
