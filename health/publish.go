@@ -93,13 +93,13 @@ func newCurrent(f facts) *current {
 	return c
 }
 
-// replace swaps the current report for what make returns, unless that is the old one itself, and wakes those who observe
+// replace swaps the current report for what build returns, unless that is the old one itself, and wakes those who observe
 // if the change matters. It is the only place that writes it, so that whoever wins the swap owns the closing of the
 // channel.
-func (m *Monitor) replace(make_ func(old *current) *current) *current {
+func (m *Monitor) replace(build func(old *current) *current) *current {
 	for {
 		old := m.current.Load()
-		c := make_(old)
+		c := build(old)
 		if c == old {
 			return old
 		}
