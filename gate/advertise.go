@@ -82,6 +82,9 @@ func (g *Gate) advertise(s Spec) (advertised, error) {
 			return advertised{}, err
 		}
 	}
+	if ip, err := netip.ParseAddr(hp.host); err == nil {
+		hp.host = ip.Unmap().String() // one address is one key, however it was written
+	}
 	addr := net.JoinHostPort(hp.host, hp.port)
 	if err := naming.CheckAddr(addr); err != nil {
 		return advertised{}, fmt.Errorf("gate: %s, from %s: %w; %s", s.Service, from, err, hint)
