@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/cloudwego/kitex/client/callopt"
@@ -31,7 +30,7 @@ const listenPoll = 50 * time.Millisecond
 // statistics are a client's; its connection is kept between the calls unless client.WithShortConnection says otherwise.
 //
 // The check keeps to its context: it returns when that ends, and Kitex's own call ends with it. As long as the server has
-// never answered, a refused connection is tried again until the context ends, so that a probe may be started before the
+// never answered, a connection that can't be made is tried again until the context ends, so that a probe may be started before the
 // server. What is misconfigured fails at each run, and says so.
 func SelfCall[Request, Response any](
 	addr net.Addr,
@@ -75,7 +74,7 @@ func (s *selfCall) check(ctx context.Context) error {
 			s.answered.Store(true)
 			return nil
 		}
-		if s.answered.Load() || !errors.Is(err, syscall.ECONNREFUSED) {
+		if s.answered.Load() || !errors.Is(err, kerrors.ErrGetConnection) {
 			return fmt.Errorf("kitexext: self-call to %s: %w", s.to, err)
 		}
 		t := time.NewTimer(listenPoll)
