@@ -16,8 +16,6 @@ import (
 	"github.com/cloudwego/hertz/pkg/app/server"
 	"github.com/cloudwego/hertz/pkg/common/config"
 	"github.com/cloudwego/hertz/pkg/network"
-	"github.com/cloudwego/hertz/pkg/network/netpoll"
-	"github.com/cloudwego/hertz/pkg/network/standard"
 
 	"github.com/muster-go/muster/health"
 )
@@ -70,7 +68,7 @@ func ask1(t *testing.T, client *http.Client, method, url string, header ...strin
 }
 
 func TestRealServer(t *testing.T) {
-	for name, transport := range map[string]func(*config.Options) network.Transporter{"netpoll": netpoll.NewTransporter, "standard": standard.NewTransporter} {
+	for name, transport := range transports() {
 		t.Run(name, func(t *testing.T) {
 			m := wellOrHung(t, false)
 			url, client := serve(t, transport, func(h *server.Hertz) {
