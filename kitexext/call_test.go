@@ -94,6 +94,8 @@ func newClient(t testing.TB, opts ...client.Option) echosvc.Client {
 func newClosable(t testing.TB, opts ...client.Option) (echosvc.Client, func()) {
 	t.Helper()
 	var options *client.Options
+	// Kitex's default of 50 ms to connect is little on a busy machine.
+	opts = append([]client.Option{client.WithConnectTimeout(5 * time.Second)}, opts...)
 	opts = append(opts, client.Option{F: func(o *client.Options, _ *utils.Slice) { options = o }})
 	cli, err := echosvc.NewClient("echo", opts...)
 	if err != nil {
@@ -268,7 +270,11 @@ func TestTwoNamespacesNeverMix(t *testing.T) {
 	prod.set("echo", at(serve(t, "prod")))
 	devClient := newClient(t, WithResolver(openCatalog(t, dev)))
 	prodClient := newClient(t, WithResolver(openCatalog(t, prod)))
-	for n := range 1000 {
+	calls := 5000 // to each
+	if raceEnabled {
+		calls = 1000
+	}
+	for n := range calls {
 		for want, cli := range map[string]echosvc.Client{"dev": devClient, "prod": prodClient} {
 			if got, err := say(t, cli); err != nil || got != want {
 				t.Fatalf("call %d: served by %q, %v; want %q", n, got, err, want)

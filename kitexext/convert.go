@@ -2,6 +2,8 @@ package kitexext
 
 import (
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,6 +60,7 @@ func (i *instance) Tags() map[string]string { return i.of.Tags }
 // list is one view as Kitex sees it.
 type list struct {
 	of       *converter
+	made     time.Time
 	seq      uint64
 	revision int64
 	result   discovery.Result
@@ -72,6 +75,14 @@ type lists struct {
 // listIdle is how long a list outlives its last use. Kitex resolves each service that is called every few seconds.
 const listIdle = 10 * time.Minute
 
+// get returns the service's converter, or nil.
+func (l *lists) get(service string) *converter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.byService[service]
+}
+
+// of returns v's list, or that of a newer view.
 func (l *lists) of(v *catalog.View) *list {
 	l.mu.Lock()
 	c := l.byService[v.Service]
@@ -94,7 +105,41 @@ func (l *lists) of(v *catalog.View) *list {
 type converter struct {
 	used time.Time // guarded by lists.mu
 	last atomic.Pointer[list]
-	mu   sync.Mutex // held while converting
+
+	mu      sync.Mutex // guards everything that follows, and is held while converting
+	settled *list
+	next    *list // what will be settled
+}
+
+// settle is by how much what Kitex's cache is told lags behind what is picked of. On a change Kitex closes the pooled
+// connections to what has gone: a call that was on its way there would find, with gRPC, its connection draining.
+const settle = time.Second
+
+// settle returns the list that Kitex's cache may know now. It is at most twice settle old, also while changes never cease.
+func (c *converter) settle(now time.Time) *list {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := c.last.Load()
+	if c.settled == nil {
+		c.settled = last
+	}
+	if c.next != nil && now.Sub(c.next.made) >= settle {
+		c.settled, c.next = c.next, nil
+	}
+	if c.next == nil && c.settled != last {
+		if c.next = last; now.Sub(last.made) >= settle {
+			c.settled, c.next = last, nil
+		}
+	}
+	return c.settled
+}
+
+// has reports whether the address is in the latest list.
+func (c *converter) has(addr string) bool {
+	_, ok := slices.BinarySearchFunc(c.last.Load().result.Instances, addr, func(i discovery.Instance, addr string) int {
+		return strings.Compare(i.(*instance).of.Addr, addr)
+	})
+	return ok
 }
 
 // convert returns the list of v, or a newer one if there is one already.
@@ -130,7 +175,7 @@ func (c *converter) convert(v *catalog.View) *list {
 	for _, i := range prev {
 		i.(*instance).gone.Store(true)
 	}
-	l := &list{of: c, seq: v.Seq, revision: v.Revision, result: discovery.Result{Cacheable: true, CacheKey: v.Service, Instances: out}}
+	l := &list{of: c, made: time.Now(), seq: v.Seq, revision: v.Revision, result: discovery.Result{Cacheable: true, CacheKey: v.Service, Instances: out}}
 	c.last.Store(l)
 	return l
 }

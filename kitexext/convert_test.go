@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cloudwego/kitex/pkg/discovery"
 
@@ -111,4 +113,63 @@ func addresses(ch discovery.Change) [3][]string {
 		}
 	}
 	return out
+}
+
+// Kitex's cache learns of changes late enough for calls that are on their way, and never later than twice that.
+func TestSettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conv := new(converter)
+		expect := func(seq uint64) {
+			t.Helper()
+			if got := conv.settle(time.Now()).seq; got != seq {
+				t.Errorf("settled %d, want %d", got, seq)
+			}
+		}
+		conv.convert(&catalog.View{Seq: 1})
+		expect(1) // the first is known at once
+		conv.convert(&catalog.View{Seq: 2})
+		expect(1)
+		time.Sleep(settle - 1)
+		expect(1)
+		time.Sleep(1)
+		expect(2)
+		for seq := uint64(3); seq < 100; seq++ { // changes that never cease
+			conv.convert(&catalog.View{Seq: seq})
+			if lag := seq - conv.settle(time.Now()).seq; lag > 8 {
+				t.Fatalf("%d changes of 250 ms behind", lag)
+			}
+			time.Sleep(settle / 4)
+		}
+		time.Sleep(2 * settle)
+		expect(99)
+	})
+}
+
+// An instance that is back is not reported as removed: Kitex would close the connections of calls to it.
+func TestDiffForgivesWhatIsBack(t *testing.T) {
+	t.Parallel()
+	r, err := resolverOf(openCatalog(t, newWorld("test")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := func(seq uint64, addrs ...string) *list {
+		v := &catalog.View{Service: "echo", Seq: seq}
+		for _, a := range addrs {
+			v.Instances = append(v.Instances, at(a))
+		}
+		return r.lists.of(v)
+	}
+	with, without := view(1, "a:1", "b:1", "c:1"), view(2, "b:1")
+	key := r.Name() + ":echo"
+	if ch, ok := r.Diff(key, with.result, without.result); !ok || len(ch.Removed) != 2 {
+		t.Errorf("gone: %v", addresses(ch))
+	}
+	view(3, "a:1", "b:1")
+	if ch, ok := r.Diff(key, with.result, without.result); !ok || fmt.Sprint(addresses(ch)) != "[[] [] [c:1]]" {
+		t.Errorf("a is back: %v", addresses(ch))
+	}
+	view(4, "a:1", "b:1", "c:1")
+	if ch, ok := r.Diff(key, with.result, without.result); ok {
+		t.Errorf("all are back: %v", addresses(ch))
+	}
 }

@@ -118,8 +118,11 @@ func (p *pusher) run() {
 	pause := time.NewTimer(0)
 	pause.Stop()
 	defer pause.Stop()
+	event := time.NewTimer(0) // when Kitex's cache may take notice
+	event.Stop()
+	defer event.Stop()
 	changed := p.sub.Changed()
-	pending, paused := false, false
+	pending, paused, due := false, false, false
 	for {
 		select {
 		case <-p.quit:
@@ -131,6 +134,11 @@ func (p *pusher) run() {
 			}
 		case <-pause.C:
 			paused = false
+		case <-event.C:
+			p.b.fire(p.service)
+			if due = !p.settled(); due {
+				event.Reset(settle)
+			}
 		case _, open := <-changed:
 			if !open {
 				changed = nil // the catalog is closed; its Close ends this too
@@ -144,6 +152,10 @@ func (p *pusher) run() {
 			if cost := p.push(); cost >= cheap {
 				paused = true
 				pause.Reset(pace * cost)
+			}
+			if !due {
+				due = true
+				event.Reset(settle)
 			}
 		}
 	}
@@ -162,6 +174,12 @@ func (p *pusher) latest() *list {
 	return l
 }
 
+// settled reports whether Kitex's cache may know the latest list.
+func (p *pusher) settled() bool {
+	c := p.b.r.lists.get(p.service)
+	return c == nil || c.settle(time.Now()) == c.last.Load()
+}
+
 // push brings the latest view to the balancer, and returns what the rebuilding took; 0 where there was none.
 func (p *pusher) push() time.Duration {
 	l := p.latest()
@@ -169,7 +187,6 @@ func (p *pusher) push() time.Duration {
 		return 0
 	}
 	cost := p.rebuild(l)
-	p.b.fire(p.service)
 	p.pushed(Push{Service: p.service, Seq: l.seq, Revision: l.revision, Instances: len(l.result.Instances), Cost: cost})
 	return cost
 }
@@ -239,7 +256,7 @@ func recycle(p loadbalance.Picker) bool {
 	return ok
 }
 
-// refresh has Kitex's cache take notice, so that its change events come now and not at the next tick: connection pools are
+// refresh has Kitex's cache take notice, so that its change events come soon and not at the next tick: connection pools are
 // cleaned by them. Kitex finds the same cache under the same names. It does not touch picks.
 func (b *balancer) refresh(service string) {
 	cache := lbcache.NewBalancerFactory(b.r, b, b.opts)

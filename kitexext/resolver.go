@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/cloudwego/kitex/client"
 	"github.com/cloudwego/kitex/pkg/discovery"
@@ -114,14 +117,18 @@ func (r *resolver) Resolve(ctx context.Context, service string) (discovery.Resul
 	if err != nil {
 		return discovery.Result{}, fmt.Errorf("kitexext: resolve %q in %s: %w", service, r.c.Scope(), err)
 	}
-	return r.lists.of(v).result, nil
+	return r.lists.of(v).of.settle(time.Now()).result, nil
 }
 
-// Diff implements discovery.Resolver.
+// Diff implements discovery.Resolver. What came back meanwhile counts as not removed, so that Kitex does not close the
+// connections that are in use again.
 func (r *resolver) Diff(cacheKey string, prev, next discovery.Result) (discovery.Change, bool) {
 	ch, ok := diff(cacheKey, prev, next)
 	if !ok {
 		return discovery.DefaultDiff(cacheKey, prev, next)
+	}
+	if c := r.lists.get(strings.TrimPrefix(cacheKey, r.prefix)); c != nil {
+		ch.Removed = slices.DeleteFunc(ch.Removed, func(i discovery.Instance) bool { return c.has(i.(*instance).of.Addr) })
 	}
 	return ch, differs(ch)
 }

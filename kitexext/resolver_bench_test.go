@@ -3,6 +3,8 @@ package kitexext
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/cloudwego/kitex/pkg/discovery"
@@ -11,6 +13,7 @@ import (
 	"github.com/cloudwego/kitex/pkg/rpcinfo"
 
 	"github.com/muster-go/muster/catalog"
+	"github.com/muster-go/muster/naming"
 )
 
 // BenchmarkPick is what Kitex does at each call to choose an instance: through Muster, and with Kitex's own balancer over
@@ -65,17 +68,33 @@ type kitexOwn struct{ *resolver }
 
 func (kitexOwn) Name() string { return "own" }
 
+// BenchmarkRebuild is what the package comment's table says.
 func BenchmarkRebuild(b *testing.B) {
-	for name, lb := range balancers() {
-		if lb() == nil || name == "own, no cache" {
+	all := balancers()
+	all["consistent hash, 100 virtual nodes"] = func() loadbalance.Loadbalancer {
+		o := hashOption()
+		o.VirtualFactor = 100
+		return loadbalance.NewConsistBalancer(o)
+	}
+	for name, lb := range all {
+		if lb() == nil || strings.HasPrefix(name, "own") {
 			continue
 		}
 		for _, weights := range []int{1, 10} {
+			list := many(10000, weights)
+			for _, i := range list {
+				if weights == 1 {
+					i.Weight = naming.DefaultWeight
+				}
+			}
+			instances := new(converter).convert(&catalog.View{Instances: list, Seq: 1}).result.Instances
 			b.Run(fmt.Sprintf("%s/weights=%d", name, weights), func(b *testing.B) {
-				converted := new(converter).convert(&catalog.View{Instances: many(10000, weights), Seq: 1})
-				inner := lb()
+				inner, n := lb(), 0
 				for b.Loop() {
-					lasting(inner, discovery.Result{Instances: converted.result.Instances})
+					key := strconv.Itoa(n)
+					lasting(inner, discovery.Result{Cacheable: true, CacheKey: key, Instances: instances})
+					inner.(loadbalance.Rebalancer).Delete(discovery.Change{Result: discovery.Result{Cacheable: true, CacheKey: key}})
+					n++
 				}
 			})
 		}
