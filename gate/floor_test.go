@@ -285,32 +285,30 @@ func TestTheOperatorTakesTheFitOnesOut(t *testing.T) {
 	})
 }
 
-// TestNewcomersPullNoBrokenOneBackIn has a fleet grow while one is out.
+// TestNewcomersPullNoBrokenOneBackIn has a fleet grow for a moment, time and again, while one is out.
 func TestNewcomersPullNoBrokenOneBackIn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newWorld(t).fleet(2, nil)
 		defer f.close()
 		f.p[0].sick.Store(true)
-		settle(10 * time.Second)
+		settle(20 * time.Second)
 		f.wantServing(1, 0)
-		for i := range 6 { // alive, and not fit yet
-			p := f.process(nil)
-			f.p = append(f.p, p)
-			p.sick.Store(true)
-			p.register(Spec{Service: service, Listen: tcp("10.0.0.2", 1+i)})
-			defer p.sick.Store(false)
+		for range 12 {
+			p := f.process(nil) // its monitor is not running: alive, and not fit yet
+			for i := range 6 {
+				p.register(Spec{Service: service, Listen: tcp("10.0.0.2", 1+i)})
+			}
+			settle(1400 * time.Millisecond) // less than from one look to the next
+			if c := f.Census(f.ns, service); c.Alive != 8 || c.Serving != 1 {
+				t.Fatalf("%+v", c)
+			}
+			p.close()
+			settle(5 * time.Second)
 		}
-		settle(interval)
-		for _, p := range f.p[2:] {
-			p.sick.Store(false)
-			p.monitor.Start()
-		}
-		settle(time.Minute)
-		f.wantServing(7, 0)
 		for _, e := range f.History() {
 			if e.Degraded {
-				t.Errorf("%s was pulled in", e.Addr)
+				t.Fatalf("%s was pulled in", e.Addr)
 			}
 		}
 	})

@@ -228,8 +228,6 @@ func (s *state) fail(a action) {
 		return
 	case publish, publishDegraded, withdraw, remove:
 		s.listed = unsure
-	case annotate:
-		s.told = false
 	}
 	s.blocked = s.blocked || s.life != health.Draining && (s.joined || a == join)
 }

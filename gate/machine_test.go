@@ -25,6 +25,8 @@ type step struct {
 	a    action
 	// answered says that the action in progress has got its result.
 	answered bool
+	// single says that e was the only one.
+	single bool
 }
 
 // explore returns every state that can be reached, and calls visit for every step between them.
@@ -38,7 +40,7 @@ func explore(t *testing.T, visit func(step)) map[state]struct{} {
 		todo = todo[:len(todo)-1]
 		for e := event(0); e < events; e++ {
 			to, a := next(s, e)
-			visit(step{s, e, to, a, s.doing.ends(e)})
+			visit(step{s, e, to, a, s.doing.ends(e), true})
 			if _, ok := seen[to]; !ok {
 				seen[to] = struct{}{}
 				todo = append(todo, to)
@@ -46,6 +48,11 @@ func explore(t *testing.T, visit func(step)) map[state]struct{} {
 		}
 	}
 	return seen
+}
+
+// verdict is what was settled between the instance and the floor.
+func (s state) verdict() state {
+	return state{kept: s.kept, mark: s.mark, calm: s.calm, due: s.due, once: s.once}
 }
 
 // check fails the test for a step that breaks a rule.
@@ -71,6 +78,8 @@ func check(t *testing.T, s step) {
 		bad("it leaves and does something else")
 	case s.to.offline && !s.to.leaving() && to != health.Offline:
 		bad("an operator's order shows above all else")
+	case s.single && s.from.fit == (s.e == evFit) && s.e <= evUnfit && s.to.verdict() != s.from.verdict():
+		bad("what is known already changes something")
 	case s.a == linger && s.from.waited, s.a == leave && s.from.left:
 		bad("twice")
 	case s.to.blocked && s.a != idle && s.a != leave && s.a != linger && s.a != stop:
@@ -246,11 +255,13 @@ func TestStory(t *testing.T) {
 		"calm must be in a row": append(served, line{evUnfit, withdraw, serving}, line{evHeld, idle, held}, line{evLook, census, held},
 			line{evPermits, idle, held}, line{evLook, census, held}, line{evPermits, idle, held}, line{evLook, census, held},
 			line{evStays, publishDegraded, held}, line{evPublished, idle, held}, line{evLook, census, held}, line{evPermits, idle, held}),
-		"offline and back":      append(served, line{evOffline, remove, offline}, line{evUnfit, idle, offline}, line{evWithdrawn, idle, offline}, line{evFit, idle, offline}, line{evOnline, publish, withdrawn}),
-		"online and unfit":      append(served, line{evOffline, remove, offline}, line{evWithdrawn, idle, offline}, line{evUnfit, idle, offline}, line{evOnline, idle, withdrawn}),
-		"lost":                  append(served, line{evLost, join, waiting}, line{evJoined, publish, waiting}),
-		"lost again":            append(served, line{evLostAgain, idle, waiting}, line{evRetry, join, waiting}),
-		"lost while unfit":      append(served, line{evUnfit, withdraw, serving}, line{evHeld, idle, held}, line{evLost, join, waiting}, line{evJoined, idle, withdrawn}, line{evLook, census, withdrawn}),
+		"offline and back": append(served, line{evOffline, remove, offline}, line{evUnfit, idle, offline}, line{evWithdrawn, idle, offline}, line{evFit, idle, offline}, line{evOnline, publish, withdrawn}),
+		"online and unfit": append(served, line{evOffline, remove, offline}, line{evWithdrawn, idle, offline}, line{evUnfit, idle, offline}, line{evOnline, idle, withdrawn}),
+		"lost":             append(served, line{evLost, join, waiting}, line{evJoined, publish, waiting}),
+		"lost again":       append(served, line{evLostAgain, idle, waiting}, line{evRetry, join, waiting}),
+		"lost while unfit": append(served, line{evUnfit, withdraw, serving}, line{evHeld, idle, held}, line{evLost, join, waiting}, line{evJoined, idle, withdrawn}, line{evLook, census, withdrawn}),
+		"held after a lost answer": append(served, line{evUnfit, withdraw, serving}, line{evFailed, idle, serving}, line{evRetry, withdraw, serving},
+			line{evHeld, publishDegraded, held}, line{evPublished, idle, held}),
 		"fit while withdrawing": append(served, line{evUnfit, withdraw, serving}, line{evFit, idle, serving}, line{evWithdrawn, publish, withdrawn}),
 		"held just as it was fit again": append(served, line{evUnfit, withdraw, serving}, line{evFit, idle, serving},
 			line{evHeld, idle, serving}),
@@ -285,7 +296,7 @@ func FuzzNext(f *testing.F) {
 			}
 			i += n
 			to, a := next(s, all...)
-			check(t, step{s, all[len(all)-1], to, a, answered})
+			check(t, step{s, all[len(all)-1], to, a, answered, false})
 			s = to
 		}
 		s, _ = next(s, evDrain)

@@ -73,10 +73,10 @@ func TestOrderEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newWorld(t).fleet(1, nil)
 		defer f.close()
-		f.SetOffline(f.Serving(f.ns, service)[0].ID, "alice", time.Now().Add(time.Minute))
-		settle(59 * time.Second)
+		f.SetOffline(f.Serving(f.ns, service)[0].ID, "alice", time.Now().Add(60*time.Second+250*time.Millisecond))
+		settle(60 * time.Second)
 		wantState(t, f.r[0], health.Offline)
-		settle(time.Second)
+		settle(250 * time.Millisecond)
 		wantState(t, f.r[0], health.Serving)
 	})
 }

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// glance is how often an owner looks at the report unasked: a scheduler that has died makes a report stale without a word.
+	// glance is how often an owner looks at the report unasked: a scheduler that has died makes a report stale without a word,
+	// and a roster entry may have been too young to be written again.
 	glance = time.Second
 	// young is the age below which a membership that was joined again, and is lost again, makes the next attempt wait.
 	young = 5 * time.Second
@@ -151,7 +152,7 @@ func (o *owner) schedule(s state) {
 func (o *owner) wait(changed <-chan struct{}) {
 	now := time.Now()
 	until := now.Add(glance)
-	for _, at := range []time.Time{o.lookAt, o.trouble.until(), o.written.next()} {
+	for _, at := range []time.Time{o.lookAt, o.trouble.until()} {
 		if at.After(now) && at.Before(until) {
 			until = at
 		}

@@ -15,7 +15,6 @@ const annotatePause = time.Second
 type status struct {
 	last naming.Status
 	at   time.Time
-	owed bool // the entry is out of date, and too young to be written again
 }
 
 // wrote takes in that a request with a status was answered.
@@ -29,23 +28,13 @@ func (o *owner) wrote(e event, st naming.Status, err error) (event, error) {
 
 // stale reports whether the entry has to be written again, now.
 func (w *status) stale(now naming.Status, at time.Time) bool {
-	w.owed = false
 	switch {
 	case now.Unfit != w.last.Unfit:
 		return true // the floor counts on it
 	case now.State == w.last.State && maps.Equal(now.Probes, w.last.Probes):
 		return false
 	}
-	w.owed = at.Before(w.at.Add(annotatePause))
-	return !w.owed
-}
-
-// next is when an entry that is owed may be written; zero for none.
-func (w *status) next() time.Time {
-	if !w.owed {
-		return time.Time{}
-	}
-	return w.at.Add(annotatePause)
+	return !at.Before(w.at.Add(annotatePause)) // an owner glances at it again
 }
 
 // status returns what the roster is to say of the instance in that lifecycle.

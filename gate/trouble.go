@@ -61,8 +61,8 @@ func (t *trouble) lost(r *Registration, err error) {
 	r.log.Warn("lost the place in the registry; joining again", "error", err)
 }
 
-// joined forgets what the new membership has put right.
-func (t *trouble) joined() { t.ended, t.conflict = nil, "" }
+// joined forgets how the last membership ended; what the new one says of conflicts is heard anyway.
+func (t *trouble) joined() { t.ended = nil }
 
 // disputed says once that somebody else claims the address.
 func (t *trouble) disputed(r *Registration, conflict string) {

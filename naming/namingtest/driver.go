@@ -128,7 +128,6 @@ func (d *Driver) claim(m *Membership, again bool) error {
 	r.commit(m.at, Event{Kind: Joined, Addr: addr, ID: m.instance.ID}, func(s *service) { s.roster[addr] = m })
 	d.members[m] = struct{}{}
 	m.hear()
-	drain(m.changed) // what Join already knows is no change
 	return nil
 }
 
@@ -159,12 +158,5 @@ func (d *Driver) count() {
 	d.requests++
 	if d.since.IsZero() {
 		d.since = time.Now()
-	}
-}
-
-func drain(c chan struct{}) {
-	select {
-	case <-c:
-	default:
 	}
 }

@@ -143,6 +143,12 @@ func strangers(b *bench) {
 		if c := b.census(m); c != (naming.Census{Alive: 1, Serving: 1}) {
 			b.Errorf("counted %+v", c)
 		}
+		beside := b.instance(1)
+		over := b.join(p, beside) // alive where a stranger serves
+		if c := b.census(m); c != (naming.Census{Alive: 2, Serving: 1}) {
+			b.Errorf("counted %+v", c)
+		}
+		b.must(over.Leave(b.ctx()))
 	}
 	b.must(m.Leave(b.ctx()))
 	b.must(p.Close())
@@ -244,6 +250,7 @@ func outage(b *bench) {
 			b.h.Faults.SetAway(b.TB, false)
 		}
 	}()
+	fresh := b.watchService(p, b.service+".cold") // waits, and makes nothing up
 	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
@@ -258,7 +265,9 @@ func outage(b *bench) {
 	if took := time.Since(begin); took > b.h.Patience/2 {
 		b.Errorf("two calls that have 300 ms together took %v", took)
 	}
-	fresh := b.watchService(p, b.service+".cold") // waits, and makes nothing up
+	if fresh.seen() != 0 {
+		b.Error("a first view without a registry")
+	}
 	b.h.Faults.SetAway(b.TB, false)
 	back = true
 	fresh.shows()
