@@ -35,6 +35,7 @@ type Catalog struct {
 	mu         sync.Mutex // guards everything that follows, and the replacement of entries
 	closed     bool
 	extensions map[any]io.Closer
+	past       map[string]*View // last views of idle services, no more than MaxWatches
 }
 
 // New returns a catalog of what w sees. It starts nothing: the first Lookup of a service starts its watch. The caller
@@ -54,6 +55,7 @@ func New(w naming.Watcher, o Options) (*Catalog, error) {
 		dials:      make(chan struct{}, o.Dials),
 		done:       make(chan struct{}),
 		extensions: make(map[any]io.Closer),
+		past:       make(map[string]*View),
 	}
 	if o.CacheDir != "" {
 		if c.disk, err = newDisk(o, w.Scope()); err != nil {
@@ -158,17 +160,52 @@ func (c *Catalog) release(e *entry) {
 	e.touch()
 }
 
-// retire takes the entry out if nobody uses it, and reports whether it did.
+// retire takes the entry out if nobody uses it, and reports whether it did. While the registry is away nothing is: who
+// asks again could not be told. The last view is remembered for the time when the registry is away then.
 func (c *Catalog) retire(e *entry) bool {
+	link := c.w.Link()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e.users > 0 || e.touched.Load() {
+	v := e.view.Load()
+	if e.users > 0 || e.touched.Load() || v != nil && !link.Up {
 		return false
 	}
 	entries := maps.Clone(*c.entries.Load())
 	delete(entries, e.service)
 	c.entries.Store(&entries)
+	if v != nil {
+		c.remember(v)
+	}
 	return true
+}
+
+// remember keeps the view of a service whose watch ends, in the place of the oldest where there are too many. It is
+// called with mu held.
+func (c *Catalog) remember(v *View) {
+	if len(c.past) >= c.o.MaxWatches {
+		var oldest *View
+		for _, p := range c.past {
+			if oldest == nil || p.Saved.Before(oldest.Saved) {
+				oldest = p
+			}
+		}
+		delete(c.past, oldest.Service)
+	}
+	old := *v
+	if old.Saved.IsZero() {
+		old.Saved = time.Now()
+	}
+	old.Suspects = nil
+	c.past[v.Service] = &old
+}
+
+// recall returns the view of a service that was idle, or nil, and forgets it.
+func (c *Catalog) recall(service string) *View {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := c.past[service]
+	delete(c.past, service)
+	return v
 }
 
 // Close ends every watch and subscription and joins their goroutines; extensions are closed first. It may be called again

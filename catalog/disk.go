@@ -177,18 +177,3 @@ func (d *disk) path(service string) string {
 	}
 	return filepath.Join(d.dir, string(safe[:min(len(safe), most)])+"-"+digest(d.scope+"\x00"+service)+".view")
 }
-
-// useCopy makes the copy the view, if the registry has not answered yet.
-func (e *entry) useCopy() {
-	if e.c.disk == nil || e.view.Load() != nil {
-		return
-	}
-	v := e.c.disk.read(e.service, time.Now())
-	if v == nil {
-		return
-	}
-	v.Seq, v.Made = e.c.seq.Add(1), time.Now()
-	e.view.Store(v)
-	close(e.ready)
-	e.tell()
-}

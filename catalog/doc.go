@@ -14,6 +14,8 @@
 //     forgets what it knew thus empties nobody's list, and a ghost does not stay.
 //  5. Views are immutable, sorted by address without duplicates, and an instance that has not changed is the same pointer
 //     in the next view, so that the difference of two views is a merge ([Diff]).
-//  6. A watch without a lookup or a subscriber ends after [Options.Idle], and no more than [Options.MaxWatches] run.
+//  6. A watch without a lookup or a subscriber ends after [Options.Idle], and no more than [Options.MaxWatches] run. Where
+//     the registry does not answer a watch that begins, what was known before serves after half of FirstWait: what this
+//     process knew before the service was idle, or the copy in [Options.CacheDir]. The registry's answer replaces it.
 //  7. [Catalog.Close] ends and joins every goroutine of the catalog.
 package catalog

@@ -160,7 +160,10 @@ func (e *entry) update(u naming.Update) {
 	if u.Snapshot == nil {
 		return
 	}
-	if v := e.view.Load(); v != nil && !v.Saved.IsZero() {
+	switch v := e.view.Load(); {
+	case v == nil:
+		e.c.recall(e.service) // never needed
+	case !v.Saved.IsZero():
 		e.c.o.Logger.Info("catalog: the registry's view replaces the copy", "service", e.service, "instances", len(u.Snapshot.Instances))
 	}
 	hold := e.c.o.SuspectFor
@@ -226,4 +229,28 @@ func (e *entry) publish(revision int64, saved time.Time) {
 	if e.c.disk != nil && saved.IsZero() {
 		e.c.disk.save(v)
 	}
+}
+
+// useCopy makes what was known before the view, if the registry has not answered yet: what this process knew before the
+// service was idle, or else what is on disk.
+func (e *entry) useCopy() {
+	if e.view.Load() != nil {
+		return
+	}
+	now := time.Now()
+	old := e.c.recall(e.service)
+	if old != nil {
+		e.c.o.Logger.Warn("catalog: the registry has not answered: what was known before the service was idle is used", "service", e.service,
+			"instances", len(old.Instances), "age", now.Sub(old.Saved).Round(time.Second))
+	} else if e.c.disk != nil {
+		old = e.c.disk.read(e.service, now)
+	}
+	if old == nil {
+		return
+	}
+	v := *old
+	v.Seq, v.Made = e.c.seq.Add(1), now
+	e.view.Store(&v)
+	close(e.ready)
+	e.tell()
 }

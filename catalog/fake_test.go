@@ -152,3 +152,16 @@ func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	}
 	return nil, nil
 }
+
+// silence makes the registry forget, and say nothing.
+func (f *fake) silence() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.updates = map[string]naming.Update{}
+}
+
+func (f *fake) setLink(l naming.Link) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.link = l
+}

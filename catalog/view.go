@@ -22,7 +22,8 @@ type View struct {
 	Seq uint64
 	// Made is when this process made the view.
 	Made time.Time
-	// Saved is when the view was saved to Options.CacheDir, if it comes from there and not from the registry; otherwise
-	// zero.
+	// Saved is zero in a view of the registry's. Where the registry has not answered since the watch began, and the view is
+	// what was known before, it is when that was: when the service became idle, or when the copy in Options.CacheDir was
+	// written.
 	Saved time.Time
 }

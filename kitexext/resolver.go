@@ -128,7 +128,10 @@ func (r *resolver) Diff(cacheKey string, prev, next discovery.Result) (discovery
 		return discovery.DefaultDiff(cacheKey, prev, next)
 	}
 	if c := r.lists.get(strings.TrimPrefix(cacheKey, r.prefix)); c != nil {
-		ch.Removed = slices.DeleteFunc(ch.Removed, func(i discovery.Instance) bool { return c.has(i.(*instance).of.Addr) })
+		ch.Removed = slices.DeleteFunc(ch.Removed, func(i discovery.Instance) bool {
+			own, ok := i.(*instance)
+			return ok && c.has(own.of.Addr)
+		})
 	}
 	return ch, differs(ch)
 }
