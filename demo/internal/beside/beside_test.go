@@ -57,9 +57,9 @@ func TestMain(m *testing.M) {
 func waitForSignals() {
 	ctx, cancel := Signals()
 	defer cancel()
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stdout, "ready")
 	<-ctx.Done()
-	fmt.Println("first")
+	fmt.Fprintln(os.Stdout, "first")
 	select {}
 }
 

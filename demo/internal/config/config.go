@@ -43,8 +43,11 @@ func parse(def Config, environ map[string]string) (Config, error) {
 		return Config{}, fmt.Errorf("environment: %w", err)
 	}
 	for _, f := range []struct{ have, def *string }{
-		{&c.RPCAddr, &def.RPCAddr}, {&c.HTTPAddr, &def.HTTPAddr}, {&c.DBDriver, &def.DBDriver},
-		{&c.DBDSN, &def.DBDSN}, {&c.RedisAddr, &def.RedisAddr},
+		{&c.RPCAddr, &def.RPCAddr},
+		{&c.HTTPAddr, &def.HTTPAddr},
+		{&c.DBDriver, &def.DBDriver},
+		{&c.DBDSN, &def.DBDSN},
+		{&c.RedisAddr, &def.RedisAddr},
 	} {
 		if *f.have == "" {
 			*f.have = *f.def

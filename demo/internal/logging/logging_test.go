@@ -18,7 +18,12 @@ func TestFrameworksThroughSlog(t *testing.T) {
 	klog.Warnf("KITEX: %d calls", 3)
 	hlog.SystemLogger().Errorf("broken: %s", "[Warn] inside")
 
-	type line struct{ Level, Msg, Program, From string }
+	type line struct {
+		Level   string `json:"level"`
+		Msg     string `json:"msg"`
+		Program string `json:"program"`
+		From    string `json:"from"`
+	}
 	want := []line{
 		{"WARN", "KITEX: 3 calls", "user-svc", "kitex"},
 		{"ERROR", "HERTZ: broken: [Warn] inside", "user-svc", "hertz"},

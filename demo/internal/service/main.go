@@ -18,7 +18,10 @@ func Main(name string, run func(context.Context, *slog.Logger) error) int {
 	defer cancel()
 	log := logging.Setup(os.Stderr, name)
 	err := run(ctx, log)
-	if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // the signal came before the servers were up
+	}
+	if err != nil {
 		log.Error("stopped by an error", "error", err)
 		return 1
 	}

@@ -19,11 +19,11 @@ func (s *Store) Prepare(ctx context.Context) error {
 	if s.isReady.Load() {
 		return nil
 	}
-	if _, err := s.exec(ctx, s.table.create); err != nil {
+	if err := s.exec(ctx, s.table.create); err != nil {
 		return fmt.Errorf("store: create table %s: %w", s.table.name, err)
 	}
 	query, args := s.seed()
-	if _, err := s.exec(ctx, query, args...); err != nil {
+	if err := s.exec(ctx, query, args...); err != nil {
 		return fmt.Errorf("store: fill table %s: %w", s.table.name, err)
 	}
 	s.isReady.Store(true)
@@ -57,21 +57,19 @@ func (s *Store) seed() (string, []any) {
 
 // exec runs a statement again where the server chose it as the victim of a deadlock, which it does when several
 // instances fill one table.
-func (s *Store) exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+func (s *Store) exec(ctx context.Context, query string, args ...any) (err error) {
 	const (
 		deadlock    = 1213
 		lockTimeout = 1205
 		attempts    = 5
 	)
 	for range attempts {
-		res, e := s.db.ExecContext(ctx, query, args...)
-		if e == nil {
-			return res.RowsAffected()
+		if _, err = s.db.ExecContext(ctx, query, args...); err == nil {
+			return nil
 		}
-		err = e
-		if my := (*mysql.MySQLError)(nil); !errors.As(e, &my) || my.Number != deadlock && my.Number != lockTimeout {
+		if my := (*mysql.MySQLError)(nil); !errors.As(err, &my) || my.Number != deadlock && my.Number != lockTimeout {
 			break
 		}
 	}
-	return 0, err
+	return err
 }

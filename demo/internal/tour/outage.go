@@ -3,6 +3,7 @@ package tour
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // outage: etcd is away for longer than any lease lives.
 func (t *tour) outage(ctx context.Context) error {
 	const away = 2 * leaseTTL
-	t.step("etcd away", "etcd is killed, and stays away for %v: twice as long as a lease lives", away)
+	t.stepf("etcd away", "etcd is killed, and stays away for %v: twice as long as a lease lives", away)
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	listed, err := t.reg.serving(ctx)
@@ -29,11 +30,11 @@ func (t *tour) outage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("one more instance of %s starts meanwhile, without a registry", rpc.UserService)
+	t.sayf("one more instance of %s starts meanwhile, without a registry", rpc.UserService)
 	for tick := time.Tick(2 * time.Second); back != nil; {
 		select {
 		case <-tick:
-			t.say("%s calls failed so far", t.ledger.since(calls))
+			t.sayf("%s calls failed so far", t.ledger.since(calls))
 		case <-back:
 			back = nil
 		case <-ctx.Done():
@@ -45,7 +46,7 @@ func (t *tour) outage(ctx context.Context) error {
 	}
 	t.noFailures("failed calls", calls)
 
-	t.step("etcd back", "etcd comes back, with the data that it had")
+	t.stepf("etcd back", "etcd comes back, with the data that it had")
 	calls = t.ledger.mark()
 	if err := t.startEtcd(ctx); err != nil {
 		return err
@@ -67,13 +68,52 @@ func (t *tour) outage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	want := append(listed, late.key)
+	want := slices.Concat(listed, []string{late.key})
 	missing := slices.DeleteFunc(slices.Clone(want), func(k string) bool { return slices.Contains(now, k) })
 	t.keep(len(missing) == 0 && len(now) == len(want), "still listed a lease TTL + 1 s later",
 		fmt.Sprintf("%d of %d", len(want)-len(missing), len(want)), "all")
 	for _, k := range missing {
-		t.say("missing: %s", k)
+		t.sayf("missing: %s", k)
 	}
 	t.noFailures("failed calls meanwhile", calls)
+	return nil
+}
+
+// wiped: etcd comes back and knows nobody. No lease can be renewed, and a watch that goes on where it was hears nothing.
+func (t *tour) wiped(ctx context.Context) error {
+	t.stepf("etcd wiped", "etcd loses everything: it is killed, and comes back empty")
+	ctx, cancel := limit(ctx)
+	defer cancel()
+	want, err := t.reg.serving(ctx)
+	if err != nil {
+		return err
+	}
+	calls := t.ledger.mark()
+	if err := t.killEtcd(ctx); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(t.etcdDir()); err != nil {
+		return err
+	}
+	if err := t.startEtcd(ctx); err != nil {
+		return err
+	}
+	answers := time.Now()
+	var now []string
+	for tick := time.Tick(5 * time.Millisecond); ; { // the tour's own watch is as deaf as any now
+		if now, err = t.reg.serving(ctx); err == nil && slices.Equal(now, want) {
+			break
+		}
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return fmt.Errorf("of %v only %v are listed again: %w", want, now, context.Cause(ctx))
+		}
+	}
+	t.within(fmt.Sprintf("etcd answers → all %d listed again", len(want)), time.Since(answers), 5*time.Second)
+	if err := t.ledger.awaitMore(ctx, 300); err != nil {
+		return err
+	}
+	t.noFailures("failed calls", calls)
 	return nil
 }

@@ -35,16 +35,16 @@ func (s *screen) paint(c text.Color, v string) string {
 	return c.EscapeSeq() + v + text.Reset.EscapeSeq()
 }
 
-// step begins a chapter. about is its name in the summary.
-func (s *screen) step(about, format string, a ...any) {
+// stepf begins a chapter. about is its name in the summary.
+func (s *screen) stepf(about, format string, a ...any) {
 	s.steps++
 	s.about = about
 	at := fmt.Sprintf("%5.1fs", time.Since(s.began).Seconds())
 	fmt.Fprintf(s.w, "\n%s  %s\n", s.paint(text.Faint, at), s.paint(text.Bold, fmt.Sprintf("%d. ", s.steps)+fmt.Sprintf(format, a...)))
 }
 
-// say adds a line to the chapter.
-func (s *screen) say(format string, a ...any) {
+// sayf adds a line to the chapter.
+func (s *screen) sayf(format string, a ...any) {
 	fmt.Fprintf(s.w, "          %s\n", fmt.Sprintf(format, a...))
 }
 

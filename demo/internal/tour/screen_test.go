@@ -13,11 +13,11 @@ func TestScreen(t *testing.T) {
 	for _, color := range []bool{false, true} {
 		var out bytes.Buffer
 		s := &screen{w: &out, color: color, began: time.Now()}
-		s.step("first", "a %s", "chapter")
-		s.say("a line")
+		s.stepf("first", "a %s", "chapter")
+		s.sayf("a line")
 		s.within("soon enough", time.Millisecond, time.Second)
 		s.within("too late", 2*time.Second, time.Second)
-		s.step("second", "another")
+		s.stepf("second", "another")
 		s.lastCall("nobody called", time.Unix(10, 0), time.Time{}, time.Second)
 		s.lastCall("somebody did", time.Unix(10, 0), time.Unix(12, 0), time.Second)
 		s.summary()

@@ -45,7 +45,7 @@ func (t *tour) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("all six are listed %s after their start (Kitex registers 1 s after the listener is up)", short(time.Since(began)))
+	t.sayf("all six are listed %s after their start (Kitex registers 1 s after the listener is up)", short(time.Since(began)))
 
 	ctx, cancel := limit(ctx)
 	defer cancel()
@@ -60,7 +60,7 @@ func (t *tour) begin(ctx context.Context) error {
 		return err
 	}
 	n := t.ledger.since(from)
-	t.say("%.0f calls per second from here, %.0f with those that the services make of each other; half of them take %s at most",
+	t.sayf("%.0f calls per second from here, %.0f with those that the services make of each other; half of them take %s at most",
 		float64(n.calls)/time.Since(at).Seconds(), float64(hops(n))/time.Since(at).Seconds(), short(n.percentile(50)))
 	t.noFailures("failed calls, through all six", 0)
 	return nil
@@ -75,7 +75,7 @@ func hops(n tally) (sum int) {
 
 // newcomer: a client hears of a new instance by watch, not by the next poll.
 func (t *tour) newcomer(ctx context.Context) error {
-	t.step("new instance", "One more instance of %s", rpc.UserService)
+	t.stepf("new instance", "One more instance of %s", rpc.UserService)
 	from, calls := t.reg.mark(), t.ledger.mark()
 	all, err := t.startAll(ctx, "dev", "user-4")
 	if err != nil {
@@ -127,7 +127,7 @@ func (t *tour) sayHealth(ctx context.Context, i *instance) error {
 	if err != nil {
 		return err
 	}
-	t.say("%s/healthz answers %d %s", i.webURL, status, body)
+	t.sayf("%s/healthz answers %d %s", i.webURL, status, body)
 	return nil
 }
 

@@ -51,11 +51,11 @@ func Run(ctx context.Context, out *os.File, stay bool) int {
 }
 
 func (t *tour) run(ctx context.Context, stay bool) (err error) {
-	t.step("start", "A real etcd %s, 3 instances of %s and 3 of %s, each with its probes db and redis", etcdnode.Version(), rpc.UserService, rpc.OrderService)
+	t.stepf("start", "A real etcd %s, 3 instances of %s and 3 of %s, each with its probes db and redis", etcdnode.Version(), rpc.UserService, rpc.OrderService)
 	if t.world, err = newWorld(ctx); err != nil {
 		return err
 	}
-	defer t.world.close()
+	defer t.close()
 	if t.muster, err = muster.FromEnv(ctx); err != nil {
 		return err
 	}
@@ -70,10 +70,10 @@ func (t *tour) run(ctx context.Context, stay bool) (err error) {
 	}()
 
 	for _, step := range []func(context.Context) error{
-		t.begin, t.newcomer, t.breakRedis, t.kill, t.term, t.outage, t.namespaces, t.refused,
+		t.begin, t.newcomer, t.breakRedis, t.kill, t.term, t.outage, t.namespaces, t.refused, t.wiped,
 	} {
 		if err := step(ctx); err != nil {
-			return err
+			return t.stuck(ctx, err)
 		}
 	}
 	if stay {
@@ -81,10 +81,19 @@ func (t *tour) run(ctx context.Context, stay bool) (err error) {
 		return t.stay(ctx)
 	}
 	if err := t.end(ctx); err != nil {
-		return err
+		return t.stuck(ctx, err)
 	}
 	t.summary()
 	return nil
+}
+
+// stuck ends a tour in which something that was waited for did not come: mostly a promise that was broken.
+func (t *tour) stuck(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		t.keep(false, "the tour goes on from here", "stuck", "in time")
+		t.summary()
+	}
+	return err
 }
 
 // noFailures records the promise that none of the calls since that place in the ledger failed.
@@ -92,7 +101,7 @@ func (t *tour) noFailures(what string, from int) {
 	n := t.ledger.since(from)
 	t.keep(n.failed == 0 && n.calls > 0, what, n.String(), "0")
 	for _, e := range n.errors {
-		t.say("a call failed: %s", e)
+		t.sayf("a call failed: %s", e)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 // namespaces: two environments in one process, with clients of the same service names.
 func (t *tour) namespaces(ctx context.Context) error {
-	t.step("two namespaces", "A second namespace, staging, with clients in this same process")
+	t.stepf("two namespaces", "A second namespace, staging, with clients in this same process")
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	staged, err := t.startAll(ctx, "staging", "staging-user", "staging-order")
@@ -43,7 +43,7 @@ func (t *tour) namespaces(ctx context.Context) error {
 		c := clients.one(ctx, n)
 		if c.err != nil {
 			failed++
-			t.say("a call failed: %v", c.err)
+			t.sayf("a call failed: %v", c.err)
 		}
 		for _, h := range c.hops {
 			if !isStaged(h.Instance) {
@@ -80,14 +80,14 @@ func (t *tour) inNamespace(ctx context.Context, name string) (*muster.Muster, er
 // refused: a protected namespace is entered by nobody who has not said so twice.
 func (t *tour) refused(ctx context.Context) error {
 	const variable = "MUSTER_CONFIRM_NAMESPACE=prod"
-	t.step("prod", "prod, from this process that is in dev")
+	t.stepf("prod", "prod, from this process that is in dev")
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	m, err := t.inNamespace(ctx, "prod")
 	if err == nil {
 		_ = m.Close()
 	}
-	t.say("%v", err)
+	t.sayf("%v", err)
 	t.keep(errors.Is(err, naming.ErrProtected) && strings.Contains(fmt.Sprint(err), variable), "a client for prod", verdict(err != nil), "refused, and told how")
 
 	p, err := t.starter.start("a server in prod", []string{"MUSTER_NAMESPACE=prod", "DEMO_RPC_ADDR=127.0.0.1:0", "DEMO_HTTP_ADDR=127.0.0.1:0"}, rpc.UserService)
@@ -97,7 +97,7 @@ func (t *tour) refused(ctx context.Context) error {
 	code, err := p.wait(ctx)
 	if err != nil {
 		p.signal(syscall.SIGKILL)
-		t.say("%v", err)
+		t.sayf("%v", err)
 	}
 	t.keep(err == nil && code == 1 && strings.Contains(p.tail(5), variable), "a server for prod", verdict(code != 0), "refused, and told how")
 	return nil
@@ -112,7 +112,7 @@ func verdict(refused bool) string {
 
 // end stops all, and looks at what is left.
 func (t *tour) end(ctx context.Context) error {
-	t.step("the end", "SIGTERM to all that is left")
+	t.stepf("the end", "SIGTERM to all that is left")
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	t.stopLoad()
@@ -152,9 +152,9 @@ func (t *tour) end(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("all ended within %s", short(took))
+	t.sayf("all ended within %s", short(took))
 	for _, c := range codes {
-		t.say("%s", c)
+		t.sayf("%s", c)
 	}
 	t.keep(len(codes) == 0, "exit codes other than 0", fmt.Sprint(len(codes)), "0")
 	t.keep(len(serving) == 0 && alive == 0 && leases == 0, "left in etcd",

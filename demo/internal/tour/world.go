@@ -122,13 +122,15 @@ func freeAddr() (string, error) {
 
 // startEtcd starts etcd, or starts it again with the data that it had, and waits until it answers.
 func (w *world) startEtcd(ctx context.Context) (err error) {
-	w.etcd, err = w.starter.start("etcd", nil, "etcd", filepath.Join(w.dir, "etcd"), w.etcdAddr, w.peerAddr)
+	w.etcd, err = w.starter.start("etcd", nil, "etcd", w.etcdDir(), w.etcdAddr, w.peerAddr)
 	if err != nil {
 		return err
 	}
 	_, err = w.etcd.await(ctx, "etcd", func(l line) bool { return l.Msg == "listening" })
 	return err
 }
+
+func (w *world) etcdDir() string { return filepath.Join(w.dir, "etcd") }
 
 // killEtcd ends etcd as a power cut would.
 func (w *world) killEtcd(ctx context.Context) error {

@@ -32,7 +32,7 @@ func Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	closing := func(close func() error) { err = errors.Join(err, close()) }
+	closing := func(end func() error) { err = errors.Join(err, end()) }
 
 	users, err := store.OpenUsers(cfg.DBDriver, cfg.DBDSN)
 	if err != nil {
