@@ -83,4 +83,3 @@ type state struct {
 	left    bool
 	waited  bool
 }
-
