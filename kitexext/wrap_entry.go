@@ -95,7 +95,7 @@ func (e *entry) look() (pause time.Duration, over bool) {
 	if idle {
 		e.asked = false
 	}
-	if e.holder == nil && !idle && e.tries >= lastTries {
+	if e.holder == nil && !idle && (e.tries >= lastTries || e.d.over && e.tries > 0) {
 		e.d.o.log.Error("gave up taking an instance out of the registry", "service", e.key.service, "addr", e.key.addr, "error", e.err)
 		e.state.have, e.tries = listingAbsent, 0
 		idle = true

@@ -17,8 +17,12 @@ import (
 	"github.com/muster-go/muster/naming"
 )
 
-// closeLimit bounds what Close of a WrappedRegistry waits for.
-const closeLimit = 3 * time.Second
+const (
+	// closeLimit bounds what Close of a WrappedRegistry waits for.
+	closeLimit = 3 * time.Second
+	// closeLeave is how much of it there is for taking out what is listed.
+	closeLeave = 2500 * time.Millisecond
+)
 
 // WrapRegistry makes a driver for a gate of any registry that was written for Kitex:
 //
@@ -58,6 +62,7 @@ type WrappedRegistry struct {
 
 	mu      sync.Mutex // guards everything that follows, and each entry's state
 	closed  bool
+	over    bool // what has failed is not tried again
 	entries map[entryKey]*entry
 }
 
@@ -124,18 +129,27 @@ func (d *WrappedRegistry) Close() error {
 	}
 	d.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	limit, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
+	leave, cancelLeave := context.WithTimeout(limit, closeLeave)
+	defer cancelLeave()
 	errs := make([]error, len(members))
 	var wg sync.WaitGroup
 	for i, m := range members {
-		wg.Go(func() { errs[i] = m.Leave(ctx) })
+		wg.Go(func() { errs[i] = m.Leave(leave) })
 	}
 	wg.Wait()
+
+	d.mu.Lock()
+	d.over = true
+	for _, e := range d.entries {
+		e.ask()
+	}
+	d.mu.Unlock()
 	for _, e := range ended {
 		select {
 		case <-e:
-		case <-ctx.Done():
+		case <-limit.Done():
 			return errors.Join(append(errs, errors.New("kitexext: the registry has not returned from a call yet"))...)
 		}
 	}

@@ -342,6 +342,32 @@ func TestCloseWaitsABoundedTime(t *testing.T) {
 	})
 }
 
+// Close does not go on with what the registry refuses.
+func TestCloseOfARegistryThatRefuses(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("refused")
+	synctest.Test(t, func(t *testing.T) {
+		r := newCalls()
+		d := WrapRegistry(r, Logger(quiet()))
+		m := member(t, d, "10.0.0.1:80")
+		go r.answer(t, "Register", nil)
+		if err := within(t, time.Second, publish(m)); err != nil {
+			t.Fatal(err)
+		}
+		go r.answer(t, "Deregister", refused)
+		if err := d.Close(); !errors.Is(err, refused) {
+			t.Error(err)
+		}
+		wantNoEntries(t, d)
+		if n := len(r.story()); n != 2 {
+			t.Errorf("%d calls", n)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestWrapRegistryOfNothing(t *testing.T) {
 	t.Parallel()
 	_, err := WrapRegistry(nil).Join(t.Context(), naming.Claim{Instance: instanceAt("10.0.0.1:80")})

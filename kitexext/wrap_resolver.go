@@ -29,7 +29,9 @@ const (
 // Since such a resolver can only be asked, each service in use is polled, every [PollInterval]; a change thus arrives after
 // half of that on the average. A poll that errs, or takes longer than [PollTimeout], keeps the last view; see [NoInstance]
 // for resolvers that err where there is no instance. An empty answer without an error is an empty view. No leave is ever
-// announced, so that a catalog keeps instances that vanish in great numbers for as long as they accept connections.
+// announced, so that a catalog takes those that vanish in great numbers, or the last one, for suspects, and keeps them for
+// its Options.SuspectFor while they accept connections: also those that a gate has withdrawn. Options.NoSuspects believes
+// the registry at once.
 //
 // A resolver that ignores its context has at most one call in flight for each watch, which goes on in a goroutine of its own
 // after a poll's timeout and after the end of the watch, until it returns. A panic of r is an error.

@@ -1,0 +1,114 @@
+package interop
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-go/muster/catalog"
+	"github.com/muster-go/muster/gate"
+	"github.com/muster-go/muster/health"
+	echosvc "github.com/muster-go/muster/internal/echo/kitex_gen/echo/echo"
+	"github.com/muster-go/muster/internal/etcdtest"
+	"github.com/muster-go/muster/kitexext"
+	"github.com/muster-go/muster/naming"
+)
+
+// registryEtcdsPrefix is what registry-etcd itself registers under.
+const registryEtcdsPrefix = "kitex/registry-etcd"
+
+func musterClient(t testing.TB, c *catalog.Catalog) echosvc.Client {
+	t.Helper()
+	return echosvc.MustNewClient(service, kitexext.WithResolver(c))
+}
+
+// gated is a gate over an unmodified registry-etcd.
+func gated(t testing.TB, endpoint string, db *dependency) *gate.Gate {
+	t.Helper()
+	reg, _ := unmodified(t, endpoint, registryEtcdsPrefix)
+	m, err := health.New(health.Options{Logger: quiet()}, db.probe())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := kitexext.WrapRegistry(reg, kitexext.Logger(quiet()))
+	g, err := gate.New(gate.Options{
+		Registrar: d, Monitor: m, Namespace: namespace(t), Floor: naming.Percent(50), DrainDelay: 100 * time.Millisecond,
+		Logger: quiet(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Start()
+	t.Cleanup(func() { _, _, _ = g.Close(), m.Close(), d.Close() })
+	return g
+}
+
+// wrapped is a catalog over an unmodified registry-etcd.
+func wrapped(t testing.TB, endpoint string) *catalog.Catalog {
+	t.Helper()
+	_, res := unmodified(t, endpoint, registryEtcdsPrefix)
+	w := kitexext.WrapResolver(res, kitexext.Logger(quiet()), kitexext.PollInterval(50*time.Millisecond),
+		kitexext.NoInstance(func(err error) bool { return strings.HasPrefix(err.Error(), "no instance remains") }))
+	// An unmodified registry announces no leave, so that the last one to withdraw would be kept as a suspect.
+	c, err := catalog.New(w, catalog.Options{NoSuspects: true, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = c.Close(), w.Close() })
+	return c
+}
+
+// An unmodified registry-etcd under the gate, and under the catalog: a failing probe takes the instance out, a passing one
+// brings it back, a stop drains it.
+func TestRegistryEtcdUnderTheGate(t *testing.T) {
+	node := etcdtest.StartProcess(t)
+	var db dependency
+	db.broken.Store(true)
+	s := serve(t, "gated", kitexext.WithRegistry(gated(t, node.Endpoint(), &db), kitexext.Service(service)))
+	key := registryEtcdsPrefix + "/" + service + "/" + s.addr
+	db.broken.Store(false)
+	keyed(t, node, key, true)
+
+	cli := musterClient(t, wrapped(t, node.Endpoint()))
+	_, res := unmodified(t, node.Endpoint(), registryEtcdsPrefix)
+	plain := plainClient(t, res)
+	calledBy(t, cli, "gated")
+	calledBy(t, plain, "gated")
+	for range 3 {
+		db.broken.Store(true)
+		keyed(t, node, key, false)
+		calledByNobody(t, cli)
+		db.broken.Store(false)
+		keyed(t, node, key, true)
+		calledBy(t, cli, "gated")
+		calledBy(t, plain, "gated")
+	}
+	s.stop()
+	keyed(t, node, key, false)
+	calledByNobody(t, cli)
+}
+
+// With etcd away, an unmodified server with registry-etcd ends after some seconds. Under the gate it serves, is registered
+// when etcd answers, keeps its clients through an outage, and stops in time during one.
+func TestRegistryEtcdUnderTheGateInAnOutage(t *testing.T) {
+	node := etcdtest.StartProcess(t)
+	node.Kill()
+	var db dependency
+	s := serve(t, "gated", kitexext.WithRegistry(gated(t, node.Endpoint(), &db), kitexext.Service(service)))
+	cli := musterClient(t, wrapped(t, node.Endpoint()))
+	if by, err := say(cli); err == nil {
+		t.Errorf("%s was found without a registry", by)
+	}
+	if err := node.Start(); err != nil {
+		t.Fatal(err)
+	}
+	calledBy(t, cli, "gated")
+
+	node.Kill()
+	calledBy(t, cli, "gated")
+	begin := time.Now()
+	s.stop()
+	if took := time.Since(begin); took > 100*time.Millisecond+3*time.Second+500*time.Millisecond { // and the server's own stop
+		t.Errorf("stopped after %v", took)
+	}
+}
