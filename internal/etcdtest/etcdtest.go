@@ -26,6 +26,15 @@ type Options struct {
 	ClientPort, PeerPort int
 	// ForceNewCluster lets a node start from the data of another one.
 	ForceNewCluster bool
+	// Name and Peers make the node a member of a cluster: Peers is each member's name and peer address, name=http://host:port,
+	// with commas between. Both empty means a cluster of one.
+	Name, Peers string
+	// QuotaBytes is how large the data may grow before etcd refuses writes; 0 means its default.
+	QuotaBytes int64
+	// TokenTTL is how long a user's token lives, in seconds; 0 means etcd's default.
+	TokenTTL uint
+	// CheapHash keeps the hashing of passwords from dominating a test.
+	CheapHash bool
 	// Edit changes the server's configuration before it starts.
 	Edit func(*embed.Config) `json:"-"`
 }
@@ -38,10 +47,23 @@ func Run(o Options) (*embed.Etcd, error) {
 	cfg.LogLevel = "error"
 	cfg.UnsafeNoFsync = true
 	cfg.ForceNewCluster = o.ForceNewCluster
+	cfg.QuotaBackendBytes = o.QuotaBytes
+	if o.TokenTTL > 0 {
+		cfg.AuthTokenTTL = o.TokenTTL
+	}
+	if o.CheapHash {
+		cfg.BcryptCost = 4
+	}
+	if o.Name != "" {
+		cfg.Name = o.Name
+	}
 	client, peer := localURL(o.ClientPort), localURL(o.PeerPort)
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
+	if o.Peers != "" {
+		cfg.InitialCluster = o.Peers
+	}
 	if o.Edit != nil {
 		o.Edit(cfg)
 	}

@@ -59,9 +59,10 @@ func serve(text string) error {
 
 // Process is an etcd server in a process of its own. It keeps its port and data over Kill and Start.
 type Process struct {
-	opts  Options
-	cmd   *exec.Cmd
-	stdin io.Closer
+	opts   Options
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	stdout io.Reader
 }
 
 // StartProcess runs a node in a process of its own until the test ends. TestMain must call Main.
@@ -88,6 +89,15 @@ func (p *Process) Endpoint() string { return fmt.Sprintf("127.0.0.1:%d", p.opts.
 
 // Start starts the node with the data it has, and waits until it serves.
 func (p *Process) Start() error {
+	if err := p.Begin(); err != nil {
+		return err
+	}
+	return p.Ready()
+}
+
+// Begin starts the node and returns at once: the first members of a cluster serve only when a majority of them runs. On
+// Linux it should be called from a thread that lives as long as the nodes are to, since the kernel kills them with it.
+func (p *Process) Begin() error {
 	text, err := json.Marshal(p.opts)
 	if err != nil {
 		return err
@@ -111,10 +121,16 @@ func (p *Process) Start() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	p.cmd, p.stdin = cmd, stdin
+	p.cmd, p.stdin, p.stdout = cmd, stdin, stdout
+	return nil
+}
+
+// Ready waits until a node that was begun serves.
+func (p *Process) Ready() error {
+	cmd := p.cmd
 	late := time.AfterFunc(readyTimeout, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+	if line, err := bufio.NewReader(p.stdout).ReadString('\n'); err != nil {
 		p.Kill()
 		return fmt.Errorf("etcdtest: the node ended before it was ready: %q, %w", line, err)
 	}
@@ -131,6 +147,12 @@ func (p *Process) Kill() {
 	_ = p.stdin.Close()
 	p.cmd = nil
 }
+
+// Running reports whether the node has been started and not killed.
+func (p *Process) Running() bool { return p.cmd != nil }
+
+// Dir is where the node keeps its data.
+func (p *Process) Dir() string { return p.opts.Dir }
 
 // Signal sends the running node a signal, such as SIGSTOP.
 func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }

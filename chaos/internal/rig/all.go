@@ -1,0 +1,61 @@
+package rig
+
+import (
+	"context"
+	"hash/fnv"
+	"slices"
+	"sync"
+)
+
+// RunAll runs scenarios beside each other, the long ones first, and returns their rows in the order in which they were
+// given. The seed of each is made of the suite's and of its name, so that one can be repeated alone.
+func RunAll(ctx context.Context, all []Scenario, seed uint64, side int, out func(string, ...any)) []Row {
+	order := make([]int, len(all))
+	for n := range all {
+		order[n] = n
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case all[a].Long == all[b].Long:
+			return 0
+		case all[a].Long:
+			return -1
+		}
+		return 1
+	})
+	var mu sync.Mutex
+	serial := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		out(format, args...)
+	}
+	rows := make([]Row, len(all))
+	next := make(chan int, len(order))
+	for _, n := range order {
+		next <- n
+	}
+	close(next)
+	var wg sync.WaitGroup
+	for range side {
+		wg.Go(func() {
+			for n := range next {
+				s := all[n]
+				if ctx.Err() != nil {
+					rows[n] = Row{Name: s.Name, Fault: s.Fault, Promise: s.Promise, Breaches: []string{"not run: interrupted"}}
+					continue
+				}
+				h := fnv.New64a()
+				_, _ = h.Write([]byte(s.Name))
+				rows[n] = Run(ctx, s, seed^h.Sum64(), serial)
+				word := "kept"
+				if !rows[n].Kept() {
+					word = "BROKEN"
+				}
+				serial("%-24s %6.1fs  %s: %d calls at %.0f/s, %d failed", s.Name, rows[n].Took.Seconds(), word, rows[n].Calls,
+					rows[n].Rate, rows[n].Failed)
+			}
+		})
+	}
+	wg.Wait()
+	return rows
+}

@@ -1,0 +1,146 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// missing says in what way the registry is not as expected, or "".
+func (w *World) missing(ctx context.Context) string {
+	v, err := w.Observer.Look(ctx)
+	if err != nil {
+		return "etcd does not answer the observer: " + err.Error()
+	}
+	serving, roster := map[string]bool{}, map[string]bool{}
+	for _, i := range w.Instances() {
+		if i.Want == Serving {
+			serving[i.Key()] = true
+		}
+		roster[i.Roster()] = true
+	}
+	var all []string
+	compare := func(want map[string]bool, got map[string]string) {
+		for k := range want {
+			if _, ok := got[k]; !ok {
+				all = append(all, "not there: "+k)
+			} else if !v.Leases[v.Keys[k]] {
+				all = append(all, "not on a living lease: "+k)
+			}
+		}
+		for k := range got {
+			if !want[k] && !strings.Contains(k, "/crowd/") {
+				all = append(all, "still there: "+k)
+			}
+		}
+	}
+	compare(serving, v.Serving)
+	compare(roster, v.Roster)
+	if len(all) > 0 {
+		return strings.Join(all, ", ")
+	}
+	for _, service := range []string{ServiceA, ServiceB} {
+		got, err := w.Observer.Resolve(ctx, service)
+		if err != nil {
+			return "the unmodified resolver: " + err.Error()
+		}
+		if want := v.addresses(service); !slices.Equal(got, want) {
+			return fmt.Sprintf("the unmodified resolver sees %v of %s, want %v", got, service, want)
+		}
+	}
+	return ""
+}
+
+// awaitExpected waits until the registry shows what is expected.
+func (w *World) awaitExpected(ctx context.Context) error {
+	for {
+		what := w.missing(ctx)
+		if what == "" {
+			return nil
+		}
+		if ctx.Err() != nil {
+			err := fmt.Errorf("the registry is not as it should be: %s", what)
+			for _, i := range w.Instances() {
+				if i.Addr != "" && strings.Contains(what, i.Addr) {
+					err = errors.Join(err, fmt.Errorf("    %s:\n%s", i.Name, i.Tail(8)))
+				}
+			}
+			return err
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+}
+
+// Restored waits until the registry shows what is expected, as the observer and the unmodified resolver see it, and every
+// instance that should serve has answered a call since. It records how long that took since the fault ended.
+func (w *World) Restored(ctx context.Context, since time.Time, within time.Duration) error {
+	rctx, cancel := context.WithDeadlineCause(ctx, time.Now().Add(max(within*4, 20*time.Second)), errors.New("not restored"))
+	defer cancel()
+	if err := w.awaitExpected(rctx); err != nil {
+		return err
+	}
+	took := max(time.Since(since), 0)
+	w.mu.Lock()
+	w.restored = max(w.restored, took)
+	w.mu.Unlock()
+	w.Say("restored after %v", took.Round(time.Millisecond))
+	if took > within {
+		w.Breach("restored after %v, not within %v", took.Round(time.Millisecond), within)
+	}
+	return w.Flowing(rctx)
+}
+
+// Flowing waits until every instance that should serve has answered a call from now on.
+func (w *World) Flowing(ctx context.Context) error {
+	if w.Caller == nil {
+		return nil
+	}
+	var addrs []string
+	for _, i := range w.Instances() {
+		if i.Want == Serving && (!w.Scenario.Late || i.Service == ServiceA) {
+			addrs = append(addrs, i.Addr)
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 20*time.Second, errors.New("not within 20s"))
+	defer cancel()
+	return w.Ledger.AwaitAll(ctx, w.Ledger.Mark(), addrs)
+}
+
+// Steady watches for a lease TTL and a second more that the registry stays as it is: a lease that nobody renews would have
+// run out by then.
+func (w *World) Steady(ctx context.Context) error {
+	end := time.Now().Add(w.TTL + time.Second)
+	for time.Now().Before(end) {
+		if what := w.missing(ctx); what != "" {
+			if what = w.missing(ctx); what != "" { // two reads are not one: a change between them is not a fault
+				w.Breach("not steady: %s", what)
+				return nil
+			}
+		}
+		pause(ctx, 100*time.Millisecond)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Gone waits until nothing of an instance is in the registry, and has that checked against a limit.
+func (w *World) Gone(ctx context.Context, i *Instance, since time.Time, within time.Duration) error {
+	gctx, cancel := context.WithTimeoutCause(ctx, max(3*within, 10*time.Second), errors.New("still there"))
+	defer cancel()
+	for _, k := range []string{i.Key(), i.Roster()} {
+		at, err := w.Observer.AwaitKey(gctx, k, false)
+		if err != nil {
+			return err
+		}
+		if took := at.Sub(since); took > within {
+			w.Breach("%s was there for %v, at most %v", k, took.Round(time.Millisecond), within)
+		}
+	}
+	w.Say("%s gone after %v", i.Name, time.Since(since).Round(time.Millisecond))
+	return nil
+}

@@ -1,0 +1,199 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// grace is how long after an announced leave a call to the instance may still begin. Muster needs milliseconds; a busy
+// machine may hand the observer its event earlier than the caller.
+const grace = 250 * time.Millisecond
+
+// account takes in how a process ended.
+func (w *World) account(i *Instance) {
+	if i.asked {
+		return
+	}
+	i.asked = true
+	w.endOf(i.Process, i.excused)
+}
+
+func (w *World) endOf(p *Process, excused bool) {
+	if n := p.raced(); n > 0 {
+		w.Breach("%s: %d data races\n%s", p.Name, n, p.Tail(60))
+	}
+	if excused {
+		return
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		w.Breach("%s ended with %v\n%s", p.Name, p.cmd.ProcessState, p.Tail(12))
+	}
+	e, ok := p.last()
+	if !ok {
+		return
+	}
+	w.mu.Lock()
+	w.row.Goroutines += e.Left
+	w.mu.Unlock()
+	if e.Left > 0 {
+		w.Breach("%s left %d goroutines:\n%s", p.Name, e.Left, e.Stacks)
+	}
+}
+
+// finish stops everything in order and looks at what is left.
+func (w *World) finish(ctx context.Context) error {
+	if w.Caller != nil {
+		w.loadTo = time.Now()
+		w.Caller.Signal(syscall.SIGTERM)
+		if _, err := w.Caller.Wait(ctx); err != nil {
+			return err
+		}
+		w.endOf(w.Caller, false)
+	}
+	w.mu.Lock()
+	all, others := w.all, w.others
+	w.mu.Unlock()
+	var wg sync.WaitGroup
+	errs := make(chan error, len(all)+len(others))
+	for _, i := range all {
+		wg.Go(func() {
+			if !i.Ended() {
+				i.Signal(syscall.SIGTERM)
+			}
+			_, err := i.Wait(ctx)
+			errs <- err
+		})
+	}
+	for _, p := range others {
+		wg.Go(func() {
+			if !p.Ended() {
+				p.Signal(syscall.SIGTERM)
+			}
+			_, err := p.Wait(ctx)
+			errs <- err
+		})
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	for _, i := range all {
+		w.account(i)
+	}
+	for _, p := range others {
+		w.endOf(p, false)
+	}
+	return w.leftovers(ctx)
+}
+
+// leftovers counts the keys and leases that are left now that nobody is.
+func (w *World) leftovers(ctx context.Context) error {
+	v, err := w.Observer.Look(ctx)
+	if err != nil {
+		return err
+	}
+	w.row.Ghosts, w.row.Leases = len(v.Keys), len(v.Leases)
+	if len(v.Keys) > 0 || len(v.Leases) > 0 {
+		w.Breach("left behind: keys %v, leases %v", v.Keys, v.Leases)
+	}
+	return nil
+}
+
+// judge makes the table's row of the ledger and of what was found.
+func (w *World) judge() {
+	calls := w.Ledger.Since(0)
+	w.row.Name, w.row.Fault, w.row.Promise = w.Scenario.Name, w.Scenario.Fault, w.Scenario.Promise
+	w.row.Calls, w.row.Restored = len(calls), w.restored
+	used := make([]int, len(w.excuses))
+	var unexcused []Call
+	for _, c := range calls {
+		if c.Err != "" {
+			w.row.Failed++
+			if !w.excuse(c, used) {
+				unexcused = append(unexcused, c)
+			}
+			continue
+		}
+		if w.Observer != nil && w.Observer.departed(ServingKey(c.Service, c.By), c.Began, grace) {
+			w.row.Stray++
+			if w.row.Stray <= 3 {
+				w.Say("a call that began at %v went to %s, which had left", c.Began.Format("15:04:05.000"), c.By)
+			}
+		}
+	}
+	for n, e := range w.excuses {
+		w.row.Excused += used[n]
+		if used[n] > 0 {
+			w.Say("%d calls failed (at most %d): %s", used[n], e.most, e.why)
+		}
+	}
+	if len(unexcused) > 0 {
+		w.Breach("%d of %d calls failed: %s", len(unexcused), len(calls), summary(unexcused))
+	}
+	if w.row.Stray > 0 {
+		w.Breach("%d calls went to an instance that had announced its leave", w.row.Stray)
+	}
+	if took := w.loadTo.Sub(w.loadFrom).Seconds(); took > 1 {
+		w.row.Rate = float64(len(calls)) / took
+		if w.row.Rate < 200 {
+			w.Breach("only %.0f calls per second", w.row.Rate)
+		}
+	}
+	w.row.Breaches = w.breaches
+	w.row.Took = time.Since(w.began)
+}
+
+func (w *World) excuse(c Call, used []int) bool {
+	for n, e := range w.excuses {
+		if used[n] < e.most && (e.service == "" || e.service == c.Service) && !c.Began.After(e.to) && !c.Ended().Before(e.from) {
+			used[n]++
+			return true
+		}
+	}
+	return false
+}
+
+// summary lists the first few errors, each once.
+func summary(calls []Call) string {
+	var all []string
+	seen := map[string]int{}
+	for _, c := range calls {
+		text := c.Err
+		if seen[text]++; seen[text] == 1 && len(all) < 4 {
+			all = append(all, fmt.Sprintf("%s at %s after %v: %s", c.Service, c.Began.Format("15:04:05.000"), c.Took.Round(time.Millisecond), text))
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// Run runs one scenario.
+func Run(ctx context.Context, s Scenario, seed uint64, out func(string, ...any)) Row {
+	w, err := newWorld(s, seed, out)
+	if err != nil {
+		return Row{Name: s.Name, Breaches: []string{err.Error()}}
+	}
+	defer w.close()
+	ctx, cancel := context.WithTimeoutCause(ctx, s.limit(), errors.New("the scenario's time is over"))
+	defer cancel()
+	err = w.start(ctx)
+	if err == nil {
+		w.Say("%d instances serve; %s", len(w.Instances()), s.Fault)
+		err = s.Run(ctx, w)
+	}
+	if err == nil {
+		err = w.finish(ctx)
+	}
+	if err != nil {
+		w.Breach("%v", err)
+	}
+	w.judge()
+	return w.row
+}

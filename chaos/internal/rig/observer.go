@@ -1,0 +1,297 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloudwego/kitex/pkg/discovery"
+	peer "github.com/kitex-contrib/registry-etcd"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+)
+
+// Keys of etcd, spelt out here once more: the observer shares no code with Muster.
+const (
+	root      = "muster/"
+	Namespace = "chaos"
+	group     = "default"
+)
+
+// ServingKey is where an instance is listed for traffic, RosterKey where it is said to be alive.
+func ServingKey(service, addr string) string {
+	return root + Namespace + "/" + group + "/" + service + "/" + addr
+}
+
+// RosterKey is where an instance is said to be alive.
+func RosterKey(service, addr string) string {
+	return root + Namespace + "/.roster/" + group + "/" + service + "/" + addr
+}
+
+const leavingMark = `"muster.state":"leaving"`
+
+// sighting is one change of a serving key that the observer has seen.
+type sighting struct {
+	at      time.Time
+	listed  bool
+	leaving bool // announced
+	unknown bool // etcd's data were replaced: nothing is known from here on
+}
+
+// Observer looks at etcd past Muster: a raw client, and an unmodified registry-etcd resolver.
+type Observer struct {
+	endpoints []string
+	user      string
+
+	mu       sync.Mutex // guards everything that follows
+	cli      *clientv3.Client
+	resolver discovery.Resolver
+	watching context.CancelFunc
+	watched  chan struct{}
+	seen     map[string][]sighting // by serving key
+}
+
+func newObserver(endpoints []string) *Observer {
+	return &Observer{endpoints: endpoints, seen: map[string][]sighting{}}
+}
+
+// RawClient returns a client of etcd's own, which finds an etcd that comes back within a quarter of a second.
+func RawClient(endpoints []string, user, password string) (*clientv3.Client, error) {
+	return clientv3.New(clientv3.Config{
+		Endpoints: endpoints, Username: user, Password: password, Logger: zap.NewNop(), DialTimeout: 5 * time.Second,
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: 250 * time.Millisecond},
+			MinConnectTimeout: time.Second,
+		})},
+	})
+}
+
+// Open connects, or connects anew after etcd's data were replaced, which clientv3's watches don't survive.
+func (o *Observer) Open(ctx context.Context) error {
+	o.Close()
+	cli, err := RawClient(o.endpoints, o.user, o.user)
+	if err != nil {
+		return err
+	}
+	opts := []peer.Option{peer.WithEtcdServicePrefix(root + Namespace + "/" + group), peer.WithDialTimeoutOpt(5 * time.Second)}
+	if o.user != "" {
+		opts = append(opts, peer.WithAuthOpt(o.user, o.user))
+	}
+	resolver, err := peer.NewEtcdResolver(o.endpoints, opts...)
+	if err != nil {
+		return err
+	}
+	r, err := cli.Get(ctx, root, clientv3.WithPrefix())
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := time.Now()
+	for k := range o.seen {
+		o.seen[k] = append(o.seen[k], sighting{at: now, unknown: true})
+	}
+	for _, kv := range r.Kvs {
+		o.sight(now, string(kv.Key), string(kv.Value), true)
+	}
+	wctx, cancel := context.WithCancel(context.Background())
+	o.cli, o.resolver, o.watching, o.watched = cli, resolver, cancel, make(chan struct{})
+	go o.watch(wctx, cli, r.Header.Revision+1, o.watched)
+	return nil
+}
+
+func (o *Observer) watch(ctx context.Context, cli *clientv3.Client, from int64, done chan struct{}) {
+	defer close(done)
+	for ctx.Err() == nil {
+		wctx, cancel := context.WithCancel(ctx)
+		for r := range cli.Watch(wctx, root, clientv3.WithPrefix(), clientv3.WithRev(from)) {
+			at := time.Now()
+			o.mu.Lock()
+			for _, e := range r.Events {
+				o.sight(at, string(e.Kv.Key), string(e.Kv.Value), e.Type == clientv3.EventTypePut)
+			}
+			o.mu.Unlock()
+			if r.Header.Revision >= from {
+				from = r.Header.Revision + 1
+			}
+			if r.CompactRevision > from {
+				from = r.CompactRevision
+			}
+		}
+		cancel()
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// sight takes one change in; mu is held.
+func (o *Observer) sight(at time.Time, key, value string, put bool) {
+	if !strings.HasPrefix(key, root+Namespace+"/"+group+"/") {
+		return
+	}
+	leaving := put && strings.Contains(value, leavingMark)
+	o.seen[key] = append(o.seen[key], sighting{at: at, listed: put && !leaving, leaving: leaving})
+}
+
+// Close ends the observer's connections.
+func (o *Observer) Close() {
+	o.mu.Lock()
+	cli, cancel, done := o.cli, o.watching, o.watched
+	o.cli = nil
+	o.mu.Unlock()
+	if cli != nil {
+		cancel()
+		_ = cli.Close()
+		<-done
+	}
+}
+
+// Client is the raw client.
+func (o *Observer) Client() *clientv3.Client {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.cli
+}
+
+// View is what etcd holds at one moment.
+type View struct {
+	Serving map[string]string // value by key; those that announce their leave are not in it
+	Roster  map[string]string
+	Keys    map[string]int64 // the lease of each key that instances write, by key
+	Leases  map[int64]bool
+}
+
+// Look reads everything.
+func (o *Observer) Look(ctx context.Context) (View, error) {
+	v := View{Serving: map[string]string{}, Roster: map[string]string{}, Keys: map[string]int64{}, Leases: map[int64]bool{}}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	cli := o.Client()
+	r, err := cli.Get(ctx, root, clientv3.WithPrefix())
+	if err != nil {
+		return v, err
+	}
+	for _, kv := range r.Kvs {
+		k := string(kv.Key)
+		switch {
+		case strings.Contains(k, "/.guard/"), strings.Contains(k, "/.operator/"):
+			continue
+		case strings.Contains(k, "/.roster/"):
+			v.Roster[k] = string(kv.Value)
+		case !strings.Contains(string(kv.Value), leavingMark):
+			v.Serving[k] = string(kv.Value)
+		}
+		v.Keys[k] = kv.Lease
+	}
+	l, err := cli.Leases(ctx)
+	if err != nil {
+		return v, err
+	}
+	for _, s := range l.Leases {
+		v.Leases[int64(s.ID)] = true
+	}
+	return v, nil
+}
+
+// Resolve asks the unmodified resolver for a service's addresses.
+func (o *Observer) Resolve(ctx context.Context, service string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	o.mu.Lock()
+	resolver := o.resolver
+	o.mu.Unlock()
+	r, err := resolver.Resolve(ctx, service)
+	if err != nil {
+		if strings.Contains(err.Error(), "no instance remains") {
+			return nil, nil
+		}
+		return nil, err
+	}
+	var all []string
+	for _, i := range r.Instances {
+		all = append(all, i.Address().String())
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// AwaitAnswer waits until etcd answers, and returns since when.
+func (o *Observer) AwaitAnswer(ctx context.Context) (time.Time, error) {
+	for {
+		rctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+		_, err := o.Client().Get(rctx, "x", clientv3.WithCountOnly())
+		cancel()
+		if err == nil {
+			return time.Now(), nil
+		}
+		if ctx.Err() != nil {
+			return time.Time{}, fmt.Errorf("etcd does not answer the observer: %w", err)
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+}
+
+// AwaitKey waits until a key is there, or is not, and returns when that was.
+func (o *Observer) AwaitKey(ctx context.Context, key string, there bool) (time.Time, error) {
+	for {
+		rctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		r, err := o.Client().Get(rctx, key, clientv3.WithCountOnly())
+		cancel()
+		if err == nil && (r.Count > 0) == there {
+			return time.Now(), nil
+		}
+		if ctx.Err() != nil {
+			return time.Time{}, fmt.Errorf("%s: want it there: %v: %w", key, there, context.Cause(ctx))
+		}
+		pause(ctx, 10*time.Millisecond)
+	}
+}
+
+// departed reports whether, at that moment, an instance had announced its leave or withdrawal for longer than the grace,
+// as far as the observer knows.
+func (o *Observer) departed(key string, at time.Time, grace time.Duration) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var since time.Time // of the announcement
+	for _, s := range o.seen[key] {
+		if s.at.After(at.Add(2 * grace)) { // the caller may hear of a return before the observer does
+			break
+		}
+		switch {
+		case s.leaving && since.IsZero():
+			since = s.at
+		case s.listed || s.unknown:
+			since = time.Time{}
+		}
+	}
+	return !since.IsZero() && at.After(since.Add(grace))
+}
+
+// addresses returns the part behind the service of each serving key, by service.
+func (v View) addresses(service string) []string {
+	var all []string
+	for k := range maps.Keys(v.Serving) {
+		if a, ok := strings.CutPrefix(k, ServingKey(service, "")); ok {
+			all = append(all, a)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,58 @@
+package rig
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// Row is a scenario's line of the table.
+type Row struct {
+	Name, Fault, Promise   string
+	Restored               time.Duration
+	Calls, Failed, Excused int
+	Stray, Ghosts, Leases  int
+	Goroutines             int
+	Rate                   float64
+	Took                   time.Duration
+	Breaches               []string
+}
+
+// Kept reports whether the promise was kept.
+func (r Row) Kept() bool { return len(r.Breaches) == 0 }
+
+// Table prints all rows.
+func Table(w io.Writer, rows []Row) {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
+	t.AppendHeader(table.Row{
+		"fault", "promise", "restored", "calls", "failed", "to one that left", "ghosts", "orphan leases", "goroutines", "took", "",
+	})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMax: 44}, {Number: 2, WidthMax: 48}})
+	for _, r := range rows {
+		kept, failed, restored := "kept", fmt.Sprint(r.Failed), "-"
+		if !r.Kept() {
+			kept = "BROKEN"
+		}
+		if r.Excused > 0 {
+			failed = fmt.Sprintf("%d (%d by the fault itself)", r.Failed, r.Excused)
+		}
+		if r.Restored > 0 {
+			restored = r.Restored.Round(10 * time.Millisecond).String()
+		}
+		t.AppendRow(table.Row{
+			r.Fault, r.Promise, restored, r.Calls, failed, r.Stray, r.Ghosts, r.Leases, r.Goroutines, r.Took.Round(time.Second), kept,
+		})
+	}
+	t.Render()
+	for _, r := range rows {
+		for _, b := range r.Breaches {
+			fmt.Fprintf(w, "%s: %s\n", r.Name, b)
+		}
+	}
+}

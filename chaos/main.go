@@ -1,0 +1,81 @@
+// Command chaos is Muster's fault suite: "go run ./chaos" breaks, one after another, everything that can break between a
+// service, a three-node etcd and its callers, under constant calls, and prints what came of it. Each fault can be tried
+// alone: -list names them, -run selects. With -soak it breaks things at random for as long as that says.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"time"
+
+	"github.com/muster-go/muster/chaos/internal/child"
+	"github.com/muster-go/muster/chaos/internal/fault"
+	"github.com/muster-go/muster/chaos/internal/rig"
+	"github.com/muster-go/muster/internal/etcdtest"
+)
+
+func main() {
+	// The suite starts this program again for each of its processes.
+	etcdtest.Main()
+	child.Main()
+	os.Exit(run())
+}
+
+func run() int {
+	list := flag.Bool("list", false, "list the scenarios")
+	only := flag.String("run", "", "run the scenarios whose name matches this regular expression")
+	seed := flag.Uint64("seed", 0, "seed of everything random; 0 chooses one")
+	side := flag.Int("parallel", 4, "how many scenarios run beside each other")
+	soak := flag.Duration("soak", 0, "break things at random for that long instead")
+	flag.Parse()
+	match, err := regexp.Compile(*only)
+	if err != nil || flag.NArg() > 0 || *side < 1 {
+		flag.Usage()
+		return 2
+	}
+	if *seed == 0 {
+		*seed = rand.Uint64()>>32 + 1
+	}
+	var chosen []rig.Scenario
+	all := fault.All()
+	if *soak > 0 {
+		all = []rig.Scenario{fault.Soak(*soak)}
+	}
+	for _, s := range all {
+		if match.MatchString(s.Name) {
+			chosen = append(chosen, s)
+		}
+	}
+	if *list {
+		for _, s := range chosen {
+			fmt.Printf("%-26s %s: %s\n", s.Name, s.Fault, s.Promise)
+		}
+		return 0
+	}
+	if len(chosen) == 0 {
+		fmt.Fprintln(os.Stderr, "no scenario matches", *only)
+		return 2
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer cancel()
+	began := time.Now()
+	rows := rig.RunAll(ctx, chosen, *seed, *side, func(format string, args ...any) { fmt.Printf(format+"\n", args...) })
+	rig.Table(os.Stdout, rows)
+	broken := 0
+	for _, r := range rows {
+		if !r.Kept() {
+			broken++
+		}
+	}
+	fmt.Printf("%d scenarios, %d broken promises, %v, seed %d\n", len(rows), broken, time.Since(began).Round(time.Second), *seed)
+	if broken > 0 {
+		return 1
+	}
+	return 0
+}
