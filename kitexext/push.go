@@ -1,8 +1,6 @@
 package kitexext
 
 import (
-	"context"
-	"reflect"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -10,8 +8,6 @@ import (
 
 	"github.com/cloudwego/kitex/pkg/discovery"
 	"github.com/cloudwego/kitex/pkg/loadbalance"
-	"github.com/cloudwego/kitex/pkg/loadbalance/lbcache"
-	"github.com/cloudwego/kitex/pkg/rpcinfo"
 
 	"github.com/muster-go/muster/catalog"
 )
@@ -174,12 +170,6 @@ func (p *pusher) latest() *list {
 	return l
 }
 
-// settled reports whether Kitex's cache may know the latest list.
-func (p *pusher) settled() bool {
-	c := p.b.r.lists.get(p.service)
-	return c == nil || c.settle(time.Now()) == c.last.Load()
-}
-
 // push brings the latest view to the balancer, and returns what the rebuilding took; 0 where there was none.
 func (p *pusher) push() time.Duration {
 	l := p.latest()
@@ -189,93 +179,6 @@ func (p *pusher) push() time.Duration {
 	cost := p.rebuild(l)
 	p.pushed(Push{Service: p.service, Seq: l.seq, Revision: l.revision, Instances: len(l.result.Instances), Cost: cost})
 	return cost
-}
-
-// rebuild is build, but for a panic of the inner balancer. Then the calls ask it themselves, with the new list, and the
-// panic is theirs, where Kitex contains it.
-func (p *pusher) rebuild(l *list) (cost time.Duration) {
-	start := time.Now()
-	defer func() {
-		if x := recover(); x != nil {
-			p.b.r.c.Logger().Error("kitexext: a balancer panicked while it was rebuilt", "service", p.service, "balancer", p.b.name, "panic", x)
-			p.seq, p.prev = l.seq, l.result.Instances
-			p.ready.Store(&ready{result: discovery.Result{CacheKey: p.inner, Instances: l.result.Instances}})
-			cost = time.Since(start)
-		}
-	}()
-	return p.build(l)
-}
-
-// build has the inner balancer make its picker of the list, makes it the ready one, and returns what it took.
-func (p *pusher) build(l *list) time.Duration {
-	start := time.Now()
-	seq, instances := l.seq, l.result.Instances
-	res := discovery.Result{Cacheable: true, CacheKey: p.inner, Instances: instances}
-	switch first := p.ready.Load() == nil; {
-	case p.b.re == nil:
-		// It can't be told of a change: if it caches, it must be by another key.
-		res.CacheKey += "@" + strconv.FormatUint(seq, 10)
-	case !first:
-		ch, _ := diff(p.inner, discovery.Result{Instances: p.prev}, res)
-		p.b.re.Rebalance(ch)
-	}
-	picker := lasting(p.b.inner, res)
-	cost := time.Since(start)
-	if picker != nil && cost >= costly {
-		picker = &guard{picker: picker, of: l.of}
-	}
-	p.ready.Store(&ready{picker: picker, result: res})
-	p.seq, p.prev = seq, instances
-	return cost
-}
-
-// lasting returns the picker that the balancer gives for res if it gives the same one to every call, and nil if it gives
-// each call its own, as those do that recycle them. It also makes the balancer fill its cache.
-func lasting(b loadbalance.Loadbalancer, res discovery.Result) loadbalance.Picker {
-	one, two := b.GetPicker(res), b.GetPicker(res)
-	// Nothing but a pointer says that it is the same one.
-	same := reflect.ValueOf(one).Kind() == reflect.Pointer && reflect.TypeOf(one) == reflect.TypeOf(two) && one == two
-	if recycle(one) {
-		if !same {
-			recycle(two)
-		}
-		return nil
-	}
-	if !same {
-		return nil
-	}
-	return one
-}
-
-// recycle does what Kitex does with a picker after the call, and reports whether the picker is of that kind.
-func recycle(p loadbalance.Picker) bool {
-	r, ok := p.(interface{ Recycle() })
-	if ok {
-		r.Recycle()
-	}
-	return ok
-}
-
-// refresh has Kitex's cache take notice, so that its change events come soon and not at the next tick: connection pools are
-// cleaned by them. Kitex finds the same cache under the same names. It does not touch picks.
-func (b *balancer) refresh(service string) {
-	cache := lbcache.NewBalancerFactory(b.r, b, b.opts)
-	if bl, err := cache.Get(context.Background(), rpcinfo.NewEndpointInfo(service, "", nil, nil)); err == nil {
-		bl.Refresh()
-	}
-}
-
-// pushed tells the clients that a change has arrived.
-func (p *pusher) pushed(e Push) {
-	p.b.mu.Lock()
-	hooks := p.b.hooks
-	p.b.mu.Unlock()
-	for _, h := range hooks {
-		func() {
-			defer p.contain("it was told of a push")
-			(*h)(e)
-		}()
-	}
 }
 
 // join stops run and waits for it. The ready picker stays.
@@ -299,11 +202,4 @@ func (p *pusher) abandon() {
 	}
 	defer p.contain("forgot a service")
 	p.b.re.Delete(discovery.Change{Result: discovery.Result{Cacheable: true, CacheKey: p.inner}})
-}
-
-// contain keeps a panic of the user's code from ending the process. It is deferred.
-func (p *pusher) contain(while string) {
-	if x := recover(); x != nil {
-		p.b.r.c.Logger().Error("kitexext: a balancer or an OnPush panicked", "while", while, "service", p.service, "balancer", p.b.name, "panic", x)
-	}
 }
