@@ -48,9 +48,14 @@ func newEntry(d *WrappedRegistry, key entryKey) *entry {
 // settled says whether the registry has what is wanted, as far as can be known. The lock is held.
 func (e *entry) settled() bool { return !e.flying && e.state.next() == callNothing }
 
-// ask makes run look again at once. The lock is held.
+// ask makes run look again, and try what has failed, at once. The lock is held.
 func (e *entry) ask() {
 	e.asked = true
+	e.nudge()
+}
+
+// nudge makes run look again.
+func (e *entry) nudge() {
 	select {
 	case e.wake <- struct{}{}:
 	default:

@@ -57,7 +57,7 @@ func (m *wrappedMember) Leave(ctx context.Context) error {
 	}
 	m.end(naming.ErrLeft)
 	m.entry.holder = nil
-	m.entry.ask()
+	m.entry.nudge()
 	return err
 }
 

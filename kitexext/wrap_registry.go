@@ -143,7 +143,7 @@ func (d *WrappedRegistry) Close() error {
 	d.mu.Lock()
 	d.over = true
 	for _, e := range d.entries {
-		e.ask()
+		e.nudge()
 	}
 	d.mu.Unlock()
 	for _, e := range ended {
