@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	grpcbackoff "google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
 
 	"github.com/muster-go/muster/naming"
 )
@@ -53,6 +55,7 @@ type connection struct {
 	done   chan struct{}
 
 	sight sight
+	creds credentials.TransportCredentials // nil for plain text
 
 	// mu guards everything that follows.
 	mu    sync.Mutex
@@ -61,10 +64,10 @@ type connection struct {
 	last  error         // why cur is not set
 }
 
-func newConnection(cfg Config) *connection {
+func newConnection(cfg Config, creds credentials.TransportCredentials) *connection {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &connection{
-		cfg: cfg, log: cfg.Logger, ctx: ctx, cancel: cancel, done: make(chan struct{}),
+		cfg: cfg, creds: creds, log: cfg.Logger, ctx: ctx, cancel: cancel, done: make(chan struct{}),
 		ready: make(chan struct{}), sight: newSight(),
 	}
 }
@@ -141,31 +144,50 @@ func (c *connection) dial() (*handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	tlsConfig, err := c.cfg.tls()
+	cli, err := c.client(c.cfg.Username, password)
 	if err != nil {
-		return nil, err
+		if errors.Is(err, context.DeadlineExceeded) { // of the token: find out why
+			err = c.without(err)
+		}
+		return nil, fmt.Errorf("etcd: %w", plain(err))
 	}
-	cli, err := clientv3.New(clientv3.Config{
+	p := prefix(c.cfg.Root, c.cfg.Namespace)
+	return &handle{cli: cli, KV: namespace.NewKV(cli.KV, p), watcher: namespace.NewWatcher(cli.Watcher, p)}, nil
+}
+
+// without returns why a client without a user would get no answer either, or err if it would.
+func (c *connection) without(err error) error {
+	cli, cerr := c.client("", "")
+	if cerr != nil {
+		return err
+	}
+	defer cli.Close()
+	if why := c.reason(cli.ActiveConnection()); why != nil {
+		return why
+	}
+	return err
+}
+
+func (c *connection) client(username, password string) (*clientv3.Client, error) {
+	options := []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+		Backoff:           grpcbackoff.Config{BaseDelay: connectBase, Multiplier: 1.6, Jitter: 0.2, MaxDelay: connectMax},
+		MinConnectTimeout: connectTimeout,
+	})}
+	if c.creds != nil {
+		options = append(options, grpc.WithTransportCredentials(c.creds))
+	}
+	return clientv3.New(clientv3.Config{
 		Context:              c.ctx,
 		Endpoints:            c.cfg.Endpoints,
-		TLS:                  tlsConfig,
-		Username:             c.cfg.Username,
+		Username:             username,
 		Password:             password,
 		DialTimeout:          connectTimeout,
 		DialKeepAliveTime:    pingEvery,
 		DialKeepAliveTimeout: pingTimeout,
 		PermitWithoutStream:  true,
 		Logger:               zap.NewNop(),
-		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           grpcbackoff.Config{BaseDelay: connectBase, Multiplier: 1.6, Jitter: 0.2, MaxDelay: connectMax},
-			MinConnectTimeout: connectTimeout,
-		})},
+		DialOptions:          options,
 	})
-	if err != nil {
-		return nil, fmt.Errorf("etcd: %w", err)
-	}
-	p := prefix(c.cfg.Root, c.cfg.Namespace)
-	return &handle{cli: cli, KV: namespace.NewKV(cli.KV, p), watcher: namespace.NewWatcher(cli.Watcher, p)}, nil
 }
 
 // newBackoff returns a capped exponential backoff whose waits are jittered by half.

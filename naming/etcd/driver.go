@@ -44,9 +44,13 @@ func New(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
+	creds, err := cfg.transport()
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Driver{
-		cfg: cfg, keys: layout{group: cfg.Namespace.Group()}, conn: newConnection(cfg),
+		cfg: cfg, keys: layout{group: cfg.Namespace.Group()}, conn: newConnection(cfg, creds),
 		granting: make(chan struct{}, 1), ctx: ctx, cancel: cancel, members: map[string]*membership{},
 	}, nil
 }

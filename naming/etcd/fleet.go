@@ -56,7 +56,7 @@ func (d *Driver) Fleet(ctx context.Context, service string) (*Fleet, error) {
 	}
 	rev, err := v.read(ctx, h)
 	if err != nil {
-		return nil, fmt.Errorf("etcd: list: %w", err)
+		return nil, d.conn.explain(fmt.Errorf("etcd: list: %w", err))
 	}
 	return v.fleet(rev), nil
 }

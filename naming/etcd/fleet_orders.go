@@ -125,7 +125,7 @@ func (d *Driver) order(ctx context.Context, service, addr string, give func(cont
 	if errors.Is(err, ErrNoInstance) {
 		err = fmt.Errorf("%w: %s of %s in %s", err, addr, service, d.cfg.Namespace)
 	}
-	return err
+	return d.conn.explain(err)
 }
 
 func readOrder(ctx context.Context, h *handle, keys memberKeys) (roster, op *mvccpb.KeyValue, err error) {

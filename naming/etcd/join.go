@@ -44,7 +44,7 @@ func (d *Driver) Join(ctx context.Context, c naming.Claim) (naming.Membership, e
 	m, err := d.join(ctx, inst, keys, c)
 	if err != nil {
 		d.unreserve(keys.roster)
-		return nil, err
+		return nil, d.conn.explain(err)
 	}
 	return m, nil
 }

@@ -2,7 +2,6 @@ package etcd
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -21,8 +20,10 @@ const (
 	lookMin, lookMax = 30 * time.Second, 60 * time.Second
 	lookTimeout      = 2 * time.Second
 	// lookRetry is the pause after a failed look; rejections is how many refusals in a row mean a new client.
-	lookRetry  = 500 * time.Millisecond
-	rejections = 3
+	lookRetry = 500 * time.Millisecond
+	// reasonEvery is how often it is found out why there is no connection. It costs no traffic.
+	reasonEvery = time.Second
+	rejections  = 3
 )
 
 // sight is what is known of the cluster: whether it answers, and how far its history has been seen.
@@ -96,7 +97,9 @@ func (c *connection) guardSight(h *handle) error {
 		case connectivity.Idle:
 			conn.Connect()
 		case connectivity.TransientFailure:
-			c.sight.down(c.log, c.cfg.Endpoints, errors.New("connection refused or timed out"))
+			if err := c.reason(conn); err != nil {
+				c.sight.down(c.log, c.cfg.Endpoints, err)
+			}
 		case connectivity.Ready:
 			if time.Now().Before(due) {
 				break
@@ -120,7 +123,11 @@ func (c *connection) guardSight(h *handle) error {
 				}
 			}
 		}
-		c.waitChange(conn, state, due)
+		next := due
+		if state == connectivity.TransientFailure {
+			next = time.Now().Add(reasonEvery)
+		}
+		c.waitChange(conn, state, next)
 	}
 	return naming.ErrClosed
 }
@@ -131,7 +138,8 @@ type stateWaiter interface {
 
 func (c *connection) waitChange(conn stateWaiter, state connectivity.State, due time.Time) {
 	ctx := c.ctx
-	if state == connectivity.Ready { // else only a change makes a look possible
+	// Otherwise only a change makes a look possible, or the reason another one.
+	if state == connectivity.Ready || state == connectivity.TransientFailure {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, due)
 		defer cancel()
