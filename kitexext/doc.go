@@ -45,6 +45,6 @@
 // # What is not pushed
 //
 // Two combinations leave Kitex alone with the resolver. Then it polls, in memory, and learns of a change after its
-// RefreshInterval, 5 s by default: WithResolver inside a client.TailOption, and a later TailOption or a proxy
+// RefreshInterval, 5 s by default, and up to 2 s: WithResolver inside a client.TailOption, and a later TailOption or a proxy
 // (client.WithProxy) that replaces the balancer.
 package kitexext
