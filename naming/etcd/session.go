@@ -54,17 +54,57 @@ func (d *Driver) session(ctx context.Context, h *handle) (*session, error) {
 	}
 	d.mu.Unlock()
 
-	r, err := h.cli.Grant(ctx, int64(d.cfg.LeaseTTL/time.Second))
+	id, err := d.grant(ctx, h)
 	if err != nil {
 		return nil, err
 	}
 	sctx, cancel := context.WithCancelCause(d.ctx)
-	s = &session{d: d, id: r.ID, ctx: sctx, cancel: cancel, done: make(chan struct{}), members: 1}
+	s = &session{d: d, id: id, ctx: sctx, cancel: cancel, done: make(chan struct{}), members: 1}
 	d.mu.Lock()
 	d.current = s
 	d.mu.Unlock()
 	d.wg.Go(s.run)
 	return s, nil
+}
+
+// grantGrace is how long a grant may go on after nobody wants it any more.
+const grantGrace = time.Second
+
+// grant takes a lease. Once etcd has been asked for one, the answer is waited for even where ctx ends meanwhile, as it does
+// when a service is deregistered while it still joins: else the lease would stay, without keys and without an owner, until
+// it has run out.
+func (d *Driver) grant(ctx context.Context, h *handle) (clientv3.LeaseID, error) {
+	gctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(grantGrace, cancel) })
+	type answer struct {
+		id  clientv3.LeaseID
+		err error
+	}
+	got := make(chan answer)
+	d.wg.Go(func() {
+		defer cancel()
+		defer unhook()
+		var a answer
+		r, err := h.cli.Grant(gctx, int64(d.cfg.LeaseTTL/time.Second))
+		if a.err = err; err == nil {
+			a.id = r.ID
+		}
+		select {
+		case got <- a:
+		case <-ctx.Done():
+			if err == nil {
+				rctx, stop := context.WithTimeout(context.WithoutCancel(ctx), grantGrace)
+				defer stop()
+				_, _ = h.cli.Revoke(rctx, r.ID)
+			}
+		}
+	})
+	select {
+	case a := <-got:
+		return a.id, a.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
 }
 
 // release gives a session back. The last to go revokes the lease: earlier would take the process's other services along.
