@@ -56,24 +56,24 @@ func (d *dependency) probe() health.Probe {
 }
 
 // process wires Muster as a program would, on a real etcd.
-func process(t testing.TB, endpoint string, probes ...health.Probe) *muster.Muster {
-	t.Helper()
-	m, err := muster.New(t.Context(), muster.Config{
-		Namespace: namespace(t), Etcd: etcd.Config{Endpoints: []string{endpoint}, LeaseTTL: 2 * time.Second},
+func process(tb testing.TB, endpoint string, probes ...health.Probe) *muster.Muster {
+	tb.Helper()
+	m, err := muster.New(tb.Context(), muster.Config{
+		Namespace: namespace(tb), Etcd: etcd.Config{Endpoints: []string{endpoint}, LeaseTTL: 2 * time.Second},
 		DrainDelay: 100 * time.Millisecond, Floor: naming.Percent(50), Logger: quiet(),
 	}, probes...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = m.Close() })
+	tb.Cleanup(func() { _ = m.Close() })
 	return m
 }
 
-func namespace(t testing.TB) naming.Namespace {
-	t.Helper()
+func namespace(tb testing.TB) naming.Namespace {
+	tb.Helper()
 	ns, err := naming.NewNamespace("dev", "")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return ns
 }
@@ -81,16 +81,16 @@ func namespace(t testing.TB) naming.Namespace {
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // unmodified returns registry-etcd's registry and resolver below a prefix. Their clients can't be closed.
-func unmodified(t testing.TB, endpoint, prefix string) (registry.Registry, discovery.Resolver) {
-	t.Helper()
+func unmodified(tb testing.TB, endpoint, prefix string) (registry.Registry, discovery.Resolver) {
+	tb.Helper()
 	at := etcdregistry.WithEtcdServicePrefix(prefix)
 	reg, err := etcdregistry.NewEtcdRegistry([]string{endpoint}, at)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	res, err := etcdregistry.NewEtcdResolver([]string{endpoint}, at)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return reg, res
 }
@@ -116,11 +116,11 @@ type running struct {
 }
 
 // serve runs a server of that name.
-func serve(t testing.TB, name string, opts ...server.Option) *running {
-	t.Helper()
+func serve(tb testing.TB, name string, opts ...server.Option) *running {
+	tb.Helper()
 	ln, err := netpoll.CreateListener("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r := &running{addr: ln.Addr().String(), exit: make(chan error, 1), ended: make(chan error, 1)}
 	svr := echosvc.NewServer(&echoServer{name}, append([]server.Option{
@@ -131,10 +131,10 @@ func serve(t testing.TB, name string, opts ...server.Option) *running {
 	r.stop = sync.OnceFunc(func() {
 		r.exit <- nil
 		if err := <-r.ended; err != nil {
-			t.Errorf("Run of %s: %v", name, err)
+			tb.Errorf("Run of %s: %v", name, err)
 		}
 	})
-	t.Cleanup(r.stop)
+	tb.Cleanup(r.stop)
 	return r
 }
 
@@ -156,8 +156,8 @@ func (l *listenerOnce) Close() error {
 var clients atomic.Int64
 
 // plainClient is a Kitex client with registry-etcd's resolver and nothing of Muster's.
-func plainClient(t testing.TB, r discovery.Resolver) echosvc.Client {
-	t.Helper()
+func plainClient(tb testing.TB, r discovery.Resolver) echosvc.Client {
+	tb.Helper()
 	// Kitex shares balancers by the resolver's name, which is "etcd" always: without a cache of its own this client would
 	// get the instances of the first one in this process.
 	// It also makes all clients of one interval wait for each other's resolvers, and those of an etcd that is gone by now
@@ -179,8 +179,8 @@ func say(cli echosvc.Client) (string, error) {
 }
 
 // calledBy calls until each of these has answered, and nobody else has.
-func calledBy(t testing.TB, cli echosvc.Client, want ...string) {
-	t.Helper()
+func calledBy(tb testing.TB, cli echosvc.Client, want ...string) {
+	tb.Helper()
 	missing := map[string]bool{}
 	for _, w := range want {
 		missing[w] = true
@@ -193,21 +193,21 @@ func calledBy(t testing.TB, cli echosvc.Client, want ...string) {
 		by, err := say(cli)
 		if last = err; err == nil {
 			if !strings.Contains(" "+strings.Join(want, " ")+" ", " "+by+" ") {
-				t.Fatalf("%s answered, want %q", by, want)
+				tb.Fatalf("%s answered, want %q", by, want)
 			}
 			delete(missing, by)
 		}
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("never called: %v; the last call: %v", missing, last)
+			tb.Fatalf("never called: %v; the last call: %v", missing, last)
 		}
 	}
 }
 
 // calledByNobody calls until no call finds an instance.
-func calledByNobody(t testing.TB, cli echosvc.Client) {
-	t.Helper()
+func calledByNobody(tb testing.TB, cli echosvc.Client) {
+	tb.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.After(patience)
@@ -219,20 +219,20 @@ func calledByNobody(t testing.TB, cli echosvc.Client) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("%s still answers", by)
+			tb.Fatalf("%s still answers", by)
 		}
 	}
 }
 
 // keyed waits until a key is there, or is not, and returns its value.
-func keyed(t testing.TB, node *etcdtest.Process, key string, there bool) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+func keyed(tb testing.TB, node *etcdtest.Process, key string, there bool) string {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
-	cli := etcdtest.Client(t, node.Endpoint())
+	cli := etcdtest.Client(tb, node.Endpoint())
 	first, err := cli.Get(ctx, key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if (len(first.Kvs) > 0) == there {
 		if !there {
@@ -247,6 +247,6 @@ func keyed(t testing.TB, node *etcdtest.Process, key string, there bool) string 
 			}
 		}
 	}
-	t.Fatalf("the key %s: want there=%v", key, there)
+	tb.Fatalf("the key %s: want there=%v", key, there)
 	return ""
 }

@@ -17,44 +17,44 @@ import (
 // registryEtcdsPrefix is what registry-etcd itself registers under.
 const registryEtcdsPrefix = "kitex/registry-etcd"
 
-func musterClient(t testing.TB, c *catalog.Catalog) echosvc.Client {
-	t.Helper()
+func musterClient(tb testing.TB, c *catalog.Catalog) echosvc.Client {
+	tb.Helper()
 	return echosvc.MustNewClient(service, kitexext.WithResolver(c))
 }
 
 // gated is a gate over an unmodified registry-etcd.
-func gated(t testing.TB, endpoint string, db *dependency) *gate.Gate {
-	t.Helper()
-	reg, _ := unmodified(t, endpoint, registryEtcdsPrefix)
+func gated(tb testing.TB, endpoint string, db *dependency) *gate.Gate {
+	tb.Helper()
+	reg, _ := unmodified(tb, endpoint, registryEtcdsPrefix)
 	m, err := health.New(health.Options{Logger: quiet()}, db.probe())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	d := kitexext.WrapRegistry(reg, kitexext.Logger(quiet()))
 	g, err := gate.New(gate.Options{
-		Registrar: d, Monitor: m, Namespace: namespace(t), Floor: naming.Percent(50), DrainDelay: 100 * time.Millisecond,
+		Registrar: d, Monitor: m, Namespace: namespace(tb), Floor: naming.Percent(50), DrainDelay: 100 * time.Millisecond,
 		Logger: quiet(),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	m.Start()
-	t.Cleanup(func() { _, _, _ = g.Close(), m.Close(), d.Close() })
+	tb.Cleanup(func() { _, _, _ = g.Close(), m.Close(), d.Close() })
 	return g
 }
 
 // wrapped is a catalog over an unmodified registry-etcd.
-func wrapped(t testing.TB, endpoint string) *catalog.Catalog {
-	t.Helper()
-	_, res := unmodified(t, endpoint, registryEtcdsPrefix)
+func wrapped(tb testing.TB, endpoint string) *catalog.Catalog {
+	tb.Helper()
+	_, res := unmodified(tb, endpoint, registryEtcdsPrefix)
 	w := kitexext.WrapResolver(res, kitexext.Logger(quiet()), kitexext.PollInterval(50*time.Millisecond),
 		kitexext.NoInstance(func(err error) bool { return strings.HasPrefix(err.Error(), "no instance remains") }))
 	// An unmodified registry announces no leave, so that the last one to withdraw would be kept as a suspect.
 	c, err := catalog.New(w, catalog.Options{NoSuspects: true, Logger: quiet()})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _, _ = c.Close(), w.Close() })
+	tb.Cleanup(func() { _, _ = c.Close(), w.Close() })
 	return c
 }
 

@@ -3,7 +3,6 @@ package kitexext
 import (
 	"net"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/cloudwego/netpoll"
@@ -11,11 +10,11 @@ import (
 
 // listen returns a listener for a server that is stopped while other sockets are in use. A listener of netpoll's own closes
 // its descriptor several times, once more 100 ms after the first time, and by then it may be somebody else's.
-func listen(t testing.TB) net.Listener {
-	t.Helper()
+func listen(tb testing.TB) net.Listener {
+	tb.Helper()
 	ln, err := netpoll.CreateListener("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &listenerOnce{Listener: ln}
 }
@@ -30,5 +29,5 @@ func (l *listenerOnce) Close() error {
 	if l.closed.Swap(true) {
 		return nil
 	}
-	return syscall.Shutdown(l.Fd(), syscall.SHUT_RDWR)
+	return shut(l.Fd())
 }

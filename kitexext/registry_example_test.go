@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"time"
 
-	"github.com/cloudwego/kitex/client/callopt"
 	"github.com/cloudwego/kitex/pkg/discovery"
 	"github.com/cloudwego/kitex/pkg/registry"
 	"github.com/cloudwego/kitex/server"
@@ -77,33 +77,35 @@ func ExampleWithRegistry() {
 
 // A probe that calls the process's own server, so that a deadlocked handler takes it out of the registry.
 func ExampleSelfCall() {
-	addr := &net.TCPAddr{Port: 8888}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
 	cli := echosvc.MustNewClient("echo") // one of its own; no resolver is needed
-	self := health.Probe{Name: "rpc", Check: kitexext.SelfCall(addr, cli.Say, &echo.Request{Message: "are you there?"})}
-	_ = self // muster.FromEnv(ctx, self, ...)
+	self := health.Probe{Name: "rpc", Check: kitexext.SelfCall(ln.Addr(), cli.Say, &echo.Request{Message: "are you there?"})}
 
-	_ = echosvc.NewServer(new(echoServer), server.WithServiceAddr(addr))
+	exit := make(chan error, 1)
+	svr := echosvc.NewServer(new(echoServer), server.WithListener(ln),
+		server.WithExitSignal(func() <-chan error { return exit }))
+	ended := make(chan error, 1)
+	go func() { ended <- svr.Run() }()
+
+	// As the monitor does that muster.FromEnv(ctx, self, ...) makes.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	fmt.Println("checked:", self.Check(ctx))
+
+	exit <- nil
+	fmt.Println("ended:", <-ended)
+	// Output:
+	// checked: <nil>
+	// ended: <nil>
 }
 
-// A self-call that looks at the answer.
-func ExampleSelfCallFunc() {
-	cli := echosvc.MustNewClient("echo")
-	check := kitexext.SelfCallFunc(&net.TCPAddr{Port: 8888}, func(ctx context.Context, to ...callopt.Option) error {
-		res, err := cli.Say(ctx, &echo.Request{Message: "hello"}, to...)
-		if err == nil && res.Message != "hello" {
-			err = fmt.Errorf("the echo is %q", res.Message)
-		}
-		return err
-	})
-	_ = health.Probe{Name: "rpc", Check: check}
-}
-
-// A gate and a catalog over the registry that a program has already, such as registry-etcd's.
+// A gate and a catalog over the registry that a program has already. registry-etcd's errs where it lists nobody.
 func ExampleWrapRegistry() {
-	var (
-		r   registry.Registry  // etcd.NewEtcdRegistry(endpoints)
-		res discovery.Resolver // etcd.NewEtcdResolver(endpoints)
-	)
+	r := registry.NoopRegistry                                                      // etcd.NewEtcdRegistry(endpoints)
+	res := discovery.SynthesizedResolver{NameFunc: func() string { return "etcd" }} // etcd.NewEtcdResolver(endpoints)
 	ns, err := naming.NewNamespace("dev", "")
 	if err != nil {
 		panic(err)
@@ -127,4 +129,6 @@ func ExampleWrapRegistry() {
 
 	_ = echosvc.NewServer(new(echoServer), kitexext.WithRegistry(g, kitexext.Service("echo")))
 	_ = echosvc.MustNewClient("echo", kitexext.WithResolver(c))
+	fmt.Println(c.Scope())
+	// Output: kitex/etcd/etcd.example:2379/dev
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,9 +22,9 @@ import (
 
 func hostPort(addr string) callopt.Option { return callopt.WithHostPort(addr) }
 
-func sayTo(t testing.TB, cli echosvc.Client, addr string) (string, error) {
-	t.Helper()
-	return say(t, cli, hostPort(addr))
+func sayTo(tb testing.TB, cli echosvc.Client, addr string) (string, error) {
+	tb.Helper()
+	return say(tb, cli, hostPort(addr))
 }
 
 // peek shows the options of a server.
@@ -38,6 +39,9 @@ func TestSIGTERMInTheFirstSecond(t *testing.T) {
 	if os.Getenv(childVariable) != "" {
 		serveAsChild(t)
 		return
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("no SIGTERM there")
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestSIGTERMInTheFirstSecond$")
 	cmd.Env = append(os.Environ(), childVariable+"=1")
@@ -91,10 +95,10 @@ func serveAsChild(t *testing.T) {
 	p := newProcess(t)
 	svr := echosvc.NewServer(&echoServer{"child"}, WithRegistry(p.gate, Service("echo")),
 		server.WithServiceAddr(utils.NewNetAddr("tcp", "127.0.0.1:0")))
-	fmt.Println("starting")
+	fmt.Fprintln(os.Stdout, "starting")
 	begin := time.Now()
 	err := svr.Run()
-	fmt.Printf("Run returned %v after %v\n", err, time.Since(begin))
+	fmt.Fprintf(os.Stdout, "Run returned %v after %v\n", err, time.Since(begin))
 	if err := p.gate.Close(); err != nil {
 		t.Error(err)
 	}

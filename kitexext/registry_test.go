@@ -35,13 +35,13 @@ type process struct {
 	sick    atomic.Bool
 }
 
-func newProcess(t testing.TB) *process {
-	t.Helper()
+func newProcess(tb testing.TB) *process {
+	tb.Helper()
 	ns, err := naming.NewNamespace("dev", "")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	p := &process{t: t, reg: namingtest.NewRegistry(), ns: ns}
+	p := &process{t: tb, reg: namingtest.NewRegistry(), ns: ns}
 	p.driver = p.reg.Driver(ns)
 	p.monitor, err = health.New(health.Options{Logger: quiet()}, health.Probe{
 		Name: "db", Interval: 10 * time.Millisecond, FailureThreshold: 1,
@@ -53,16 +53,16 @@ func newProcess(t testing.TB) *process {
 		},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p.gate, err = gate.New(gate.Options{
 		Registrar: p.driver, Monitor: p.monitor, Namespace: ns, DrainDelay: 100 * time.Millisecond, Logger: quiet(),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p.monitor.Start()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = p.gate.Close()
 		_ = p.monitor.Close()
 		_ = p.driver.Close()
@@ -98,9 +98,9 @@ type runningServer struct {
 }
 
 // start runs an echo server on a port of its own.
-func start(t testing.TB, opts ...server.Option) *runningServer {
-	t.Helper()
-	ln := listen(t)
+func start(tb testing.TB, opts ...server.Option) *runningServer {
+	tb.Helper()
+	ln := listen(tb)
 	s := &runningServer{addr: ln.Addr().String(), exit: make(chan error, 1), ended: make(chan error, 1)}
 	opts = append([]server.Option{
 		server.WithListener(ln), server.WithExitWaitTime(10 * time.Millisecond),
@@ -108,28 +108,28 @@ func start(t testing.TB, opts ...server.Option) *runningServer {
 	}, opts...)
 	svr := echosvc.NewServer(&echoServer{"me"}, opts...)
 	go func() { s.ended <- svr.Run() }()
-	t.Cleanup(func() { s.stop(t) })
+	tb.Cleanup(func() { s.stop(tb) })
 	return s
 }
 
 // stop does what a signal does, and waits for the end of Run.
-func (s *runningServer) stop(t testing.TB) {
-	t.Helper()
+func (s *runningServer) stop(tb testing.TB) {
+	tb.Helper()
 	s.once.Do(func() {
 		s.exit <- nil
-		if err := s.wait(t); err != nil {
-			t.Errorf("Run: %v", err)
+		if err := s.wait(tb); err != nil {
+			tb.Errorf("Run: %v", err)
 		}
 	})
 }
 
-func (s *runningServer) wait(t testing.TB) error {
-	t.Helper()
+func (s *runningServer) wait(tb testing.TB) error {
+	tb.Helper()
 	select {
 	case err := <-s.ended:
 		return err
 	case <-time.After(10 * time.Second):
-		t.Fatal("the server does not stop")
+		tb.Fatal("the server does not stop")
 		return nil
 	}
 }
@@ -342,9 +342,9 @@ func TestAServerThatStartsInAnOutage(t *testing.T) {
 	p.lists("echo", 1)
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 }

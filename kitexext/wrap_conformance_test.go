@@ -32,10 +32,11 @@ func TestWrappersConform(t *testing.T) {
 		},
 		Faults: namingtest.Faults{
 			// No SetAway: where it has nothing to ask, a wrapper does not notice that the registry is away.
-			PutForeign: func(t testing.TB, ns naming.Namespace, in naming.Instance) {
+			PutForeign: func(tb testing.TB, ns naming.Namespace, in naming.Instance) {
+				tb.Helper()
 				info := infoOf(in, time.Time{})
 				if err := (&kitexRegistry{w, ns.String()}).Register(&info); err != nil {
-					t.Fatal(err)
+					tb.Fatal(err)
 				}
 			},
 			PutRubbish: func(_ testing.TB, ns naming.Namespace, service string) {

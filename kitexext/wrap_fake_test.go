@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cloudwego/kitex/pkg/discovery"
 	"github.com/cloudwego/kitex/pkg/registry"
@@ -127,8 +128,8 @@ func (c *calls) call(name string, info *registry.Info) error {
 	h := &heldCall{name, info, make(chan error)}
 	c.arrived <- h
 	err := <-h.answer
-	if err == errPanics { //nolint:errorlint // it is the very one
-		panic("as asked")
+	if errors.Is(err, errPanics) {
+		panic("as asked") //nolint:forbidigo // it is what is tested
 	}
 	return err
 }
@@ -136,19 +137,19 @@ func (c *calls) call(name string, info *registry.Info) error {
 var errPanics = errors.New("panic")
 
 // expect returns the next call, which must be that one.
-func (c *calls) expect(t testing.TB, name string) *heldCall {
-	t.Helper()
+func (c *calls) expect(tb testing.TB, name string) *heldCall {
+	tb.Helper()
 	h := <-c.arrived
 	if h.name != name {
-		t.Fatalf("%s was called, want %s", h.name, name)
+		tb.Fatalf("%s was called, want %s", h.name, name)
 	}
 	return h
 }
 
 // answer lets the next call, which must be that one, return.
-func (c *calls) answer(t testing.TB, name string, err error) {
-	t.Helper()
-	c.expect(t, name).answer <- err
+func (c *calls) answer(tb testing.TB, name string, err error) {
+	tb.Helper()
+	c.expect(tb, name).answer <- err
 }
 
 func (c *calls) story() []string {
@@ -169,3 +170,6 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func instanceAt(addr string) naming.Instance {
 	return naming.Instance{Service: "echo", Addr: addr, ID: "id-" + addr}
 }
+
+// pass lets time pass in a synctest bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's own time

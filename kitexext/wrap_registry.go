@@ -150,7 +150,7 @@ func (d *WrappedRegistry) Close() error {
 		select {
 		case <-e:
 		case <-limit.Done():
-			return errors.Join(append(errs, errors.New("kitexext: the registry has not returned from a call yet"))...)
+			return errors.Join(errors.Join(errs...), errors.New("kitexext: the registry has not returned from a call yet"))
 		}
 	}
 	return errors.Join(errs...)

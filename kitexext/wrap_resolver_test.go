@@ -89,7 +89,7 @@ func TestAnErrorKeepsTheView(t *testing.T) {
 		if got := took(updates); len(got) != 1 || got[0] != "10.0.0.1:80" {
 			t.Fatalf("%q", got)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if n := polls.Load(); n < 11 || n > 14 {
 			t.Errorf("%d polls in a minute", n)
 		}
@@ -98,7 +98,7 @@ func TestAnErrorKeepsTheView(t *testing.T) {
 		}
 		broken.Store(1)
 		before := polls.Load()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if n := polls.Load() - before; n < 8 || n > 40 {
 			t.Errorf("%d failing polls in a minute", n)
 		}
@@ -106,7 +106,7 @@ func TestAnErrorKeepsTheView(t *testing.T) {
 			t.Errorf("%+v in an outage", l)
 		}
 		broken.Store(0)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if got := took(updates); len(got) != 0 {
 			t.Errorf("%q without a change", got)
 		}
@@ -138,7 +138,7 @@ func TestNoInstance(t *testing.T) {
 		}
 		for _, s := range []int64{2, 1, 0} {
 			state.Store(s)
-			time.Sleep(12 * time.Second)
+			pass(12 * time.Second)
 		}
 		if got := took(updates); len(got) != 2 || got[0] != "10.0.0.1:80" || got[1] != "" {
 			t.Errorf("%q", got)
@@ -159,7 +159,7 @@ func TestAResolverThatHangs(t *testing.T) {
 			return one("10.0.0.1:80"), nil
 		}), Logger(quiet()), PollTimeout(time.Second))
 		updates, end := watched(t, w)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if n := calls.Load(); n != 1 {
 			t.Errorf("%d calls of a resolver that hangs", n)
 		}
@@ -167,7 +167,7 @@ func TestAResolverThatHangs(t *testing.T) {
 			t.Error("the link is up")
 		}
 		close(release)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if got := took(updates); len(got) != 1 {
 			t.Errorf("%q", got)
 		}
@@ -236,12 +236,12 @@ func TestAResolverThatPanics(t *testing.T) {
 		var calls atomic.Int64
 		w := WrapResolver(resolving(func(context.Context, string) (discovery.Result, error) {
 			if calls.Add(1) == 1 {
-				panic("no reason")
+				panic("no reason") //nolint:forbidigo // it is what is tested
 			}
 			return one("10.0.0.1:80"), nil
 		}), Logger(quiet()))
 		updates, end := watched(t, w)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if got := took(updates); len(got) != 1 {
 			t.Errorf("%q", got)
 		}
