@@ -42,6 +42,7 @@ type membership struct {
 	degraded bool             // wanted
 	listed   bool             // the serving key is there and our own, as far as is known
 	marked   bool             // it says leaving
+	unsure   bool             // a transaction got no answer: what is known of the keys may be wrong
 	tookBack bool             // a stranger's value has been replaced once
 	wrote    map[string]int64 // by key, the revision of the last own write
 
@@ -141,7 +142,7 @@ func (m *membership) Publish(ctx context.Context, st naming.Status, degraded boo
 		return err
 	}
 	defer end()
-	if m.serving && m.listed && !m.marked && m.degraded == degraded && sameStatus(m.status, st) {
+	if m.serving && m.listed && !m.marked && m.degraded == degraded && !m.unsure && sameStatus(m.status, st) {
 		return nil
 	}
 	m.status, m.serving, m.degraded = st, true, degraded
@@ -174,8 +175,7 @@ func (m *membership) Leave(ctx context.Context) error {
 		err = m.erase(ctx, h)
 	}
 	if err != nil {
-		rev := m.d.conn.sight.rev.Load()
-		m.s.litter(leftover{m.keys.serving, rev}, leftover{m.keys.roster, rev})
+		m.s.litter(leftover{m.keys, m.inst.ID})
 	}
 	m.finish(naming.ErrLeft)
 	if rerr := m.release(ctx, h); err == nil {
@@ -186,7 +186,7 @@ func (m *membership) Leave(ctx context.Context) error {
 
 // erase announces the leave and deletes what is our own, in two transactions: etcd refuses to write one key twice in one.
 func (m *membership) erase(ctx context.Context, h *handle) error {
-	if m.listed && !m.marked {
+	if (m.listed || m.unsure) && !m.marked {
 		mark, err := encodeServing(m.d.cfg.Namespace, m.inst, stateLeaving)
 		if err != nil {
 			return err
@@ -206,9 +206,14 @@ func (m *membership) erase(ctx context.Context, h *handle) error {
 
 // commit runs one transaction on own keys and ends the membership when etcd says that the lease is gone.
 func (m *membership) commit(ctx context.Context, h *handle, cmps []clientv3.Cmp, then ...clientv3.Op) (*clientv3.TxnResponse, error) {
-	t, err := h.Txn(ctx).If(cmps...).Then(then...).
-		Else(clientv3.OpGet(m.keys.roster), clientv3.OpGet(m.keys.serving)).Commit()
+	return m.commitOr(ctx, h, cmps, []clientv3.Op{clientv3.OpGet(m.keys.roster), clientv3.OpGet(m.keys.serving)}, then...)
+}
+
+// commitOr is commit with another question to ask where the comparisons fail.
+func (m *membership) commitOr(ctx context.Context, h *handle, cmps []clientv3.Cmp, otherwise []clientv3.Op, then ...clientv3.Op) (*clientv3.TxnResponse, error) {
+	t, err := h.Txn(ctx).If(cmps...).Then(then...).Else(otherwise...).Commit()
 	if err != nil {
+		m.unsure = true
 		if errors.Is(rpctypes.Error(err), rpctypes.ErrLeaseNotFound) {
 			m.s.lost()
 			m.finish(errLeaseGone)

@@ -48,7 +48,7 @@ func (m *membership) write(ctx context.Context, h *handle) error {
 		}
 		if t.Succeeded {
 			if m.serving {
-				m.listed, m.marked = true, false
+				m.listed, m.marked, m.unsure = true, false, false
 				m.say(func(n *naming.Notice) { n.Conflict = "" })
 			}
 			return nil
