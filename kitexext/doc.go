@@ -26,6 +26,9 @@
 //     costs nothing but the catalog's watch, which ends after the catalog's own idle time. After the catalog's Close calls go
 //     on with what was known last. Kitex itself keeps one idle goroutine for each balancer that is not shared, for ever.
 //
+// A stream is opened on an instance of the latest view, and stays with it to its end. Clients of the generated
+// NewStreamClient take streamclient.ConvertOptionFrom(kitexext.WithResolver(c)).
+//
 // # What a balancer costs
 //
 // A balancer is rebuilt at each change of its service, in a goroutine of its own. After a rebuild that took longer than

@@ -13,3 +13,8 @@ struct Response {
 service Echo {
     Response Say(1: Request req)
 }
+
+// EchoStream answers with a stream, whose instance is chosen once, when it is opened.
+service EchoStream {
+    Response Follow(1: Request req) (streaming.mode="server")
+}

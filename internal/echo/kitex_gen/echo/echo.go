@@ -5,6 +5,7 @@ package echo
 import (
 	"context"
 	"fmt"
+	"github.com/cloudwego/kitex/pkg/streaming"
 )
 
 type Request struct {
@@ -152,4 +153,90 @@ func (p *EchoSayResult) String() string {
 
 var fieldIDToName_EchoSayResult = map[int16]string{
 	0: "success",
+}
+
+type EchoStream interface {
+	Follow(req *Request, stream EchoStream_FollowServer) (err error)
+}
+
+type EchoStreamFollowArgs struct {
+	Req *Request `thrift:"req,1" frugal:"1,default,Request" json:"req"`
+}
+
+func NewEchoStreamFollowArgs() *EchoStreamFollowArgs {
+	return &EchoStreamFollowArgs{}
+}
+
+func (p *EchoStreamFollowArgs) InitDefault() {
+}
+
+var EchoStreamFollowArgs_Req_DEFAULT *Request
+
+func (p *EchoStreamFollowArgs) GetReq() (v *Request) {
+	if !p.IsSetReq() {
+		return EchoStreamFollowArgs_Req_DEFAULT
+	}
+	return p.Req
+}
+func (p *EchoStreamFollowArgs) SetReq(val *Request) {
+	p.Req = val
+}
+
+func (p *EchoStreamFollowArgs) IsSetReq() bool {
+	return p.Req != nil
+}
+
+func (p *EchoStreamFollowArgs) String() string {
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("EchoStreamFollowArgs(%+v)", *p)
+}
+
+var fieldIDToName_EchoStreamFollowArgs = map[int16]string{
+	1: "req",
+}
+
+type EchoStreamFollowResult struct {
+	Success *Response `thrift:"success,0,optional" frugal:"0,optional,Response" json:"success,omitempty"`
+}
+
+func NewEchoStreamFollowResult() *EchoStreamFollowResult {
+	return &EchoStreamFollowResult{}
+}
+
+func (p *EchoStreamFollowResult) InitDefault() {
+}
+
+var EchoStreamFollowResult_Success_DEFAULT *Response
+
+func (p *EchoStreamFollowResult) GetSuccess() (v *Response) {
+	if !p.IsSetSuccess() {
+		return EchoStreamFollowResult_Success_DEFAULT
+	}
+	return p.Success
+}
+func (p *EchoStreamFollowResult) SetSuccess(x interface{}) {
+	p.Success = x.(*Response)
+}
+
+func (p *EchoStreamFollowResult) IsSetSuccess() bool {
+	return p.Success != nil
+}
+
+func (p *EchoStreamFollowResult) String() string {
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("EchoStreamFollowResult(%+v)", *p)
+}
+
+var fieldIDToName_EchoStreamFollowResult = map[int16]string{
+	0: "success",
+}
+
+type EchoStream_FollowServer interface {
+	streaming.Stream
+
+	Send(*Response) error
 }
