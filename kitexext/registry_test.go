@@ -9,7 +9,6 @@ import (
 	"github.com/cloudwego/kitex/server"
 
 	"github.com/muster-go/muster/catalog"
-	"github.com/muster-go/muster/internal/echo/kitex_gen/echo"
 )
 
 // A server is listed while it is fit, is called over TCP, and answers while it drains.
