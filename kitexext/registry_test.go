@@ -100,4 +100,3 @@ func TestOneOptionForSeveralServers(t *testing.T) {
 		}
 	}
 }
-
