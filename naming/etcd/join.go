@@ -81,7 +81,8 @@ func (d *Driver) join(ctx context.Context, inst naming.Instance, keys memberKeys
 		if errors.Is(err, rpctypes.ErrLeaseNotFound) {
 			s.lost()
 		}
-		// Nobody else is on the lease: give it up, so that the next attempt takes a fresh one. On an etcd with roles, a lease
+		s.litter(leftover{keys, inst.ID}) // where others are on the lease: the claim may have been heard all the same
+		// Where nobody else is on the lease, give it up, so that the next attempt takes a fresh one. On an etcd with roles, a lease
 		// without keys is all that another namespace's user could still meddle with.
 		d.wg.Go(func() {
 			rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

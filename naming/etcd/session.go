@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -31,10 +32,11 @@ type session struct {
 	debris  []leftover
 }
 
-// leftover is a key whose deletion failed while others kept its lease alive. It is not deleted if it was written after rev.
+// leftover is a membership that may have left keys behind, on a lease that others keep alive: etcd did not answer its join,
+// or its leave, and may have done all of it, a part, or nothing.
 type leftover struct {
-	key string
-	rev int64
+	keys memberKeys
+	id   string // the instance's
 }
 
 // session returns the process's session, taking a lease where there is none. The caller holds it until release.
@@ -192,7 +194,7 @@ func (s *session) renew(ctx context.Context, healthy func()) error {
 		}
 		s.d.conn.sight.saw(r.Header.Revision)
 		healthy()
-		s.sweep(ctx, h)
+		s.sweep(h)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -201,26 +203,65 @@ func (s *session) renew(ctx context.Context, healthy func()) error {
 	}
 }
 
-// sweep deletes what a leave could not delete while etcd was away, and what the living lease would keep listed.
-func (s *session) sweep(ctx context.Context, h *handle) {
+// sweep deletes what a leave could not delete while etcd was away, and what the living lease would keep listed. It does so
+// beside the renewals, which must not wait for it.
+func (s *session) sweep(h *handle) {
 	s.d.mu.Lock()
 	debris := s.debris
 	s.debris = nil
 	s.d.mu.Unlock()
-	for _, l := range debris {
-		_, err := h.Txn(ctx).If(
-			clientv3.Compare(clientv3.LeaseValue(l.key), "=", s.id),
-			clientv3.Compare(clientv3.ModRevision(l.key), "<", l.rev+1),
-		).Then(clientv3.OpDelete(l.key)).Commit()
-		if err != nil {
-			s.litter(l)
-		}
+	if len(debris) == 0 {
+		return
 	}
+	s.d.wg.Go(func() {
+		for _, l := range debris {
+			if err := s.clean(s.ctx, h, l); err != nil {
+				s.litter(l)
+			}
+		}
+	})
 }
 
-// litter notes keys to be deleted at the next renewal.
-func (s *session) litter(l ...leftover) {
+// clean deletes the keys of a leftover that are on this lease and still those of its instance: the address may have been
+// joined anew, by this process too, and then these are the new membership's.
+func (s *session) clean(ctx context.Context, h *handle, l leftover) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	s.d.mu.Lock()
+	_, taken := s.d.members[l.keys.roster]
+	s.d.mu.Unlock()
+	if taken {
+		return nil
+	}
+	t, err := h.Txn(ctx).Then(clientv3.OpGet(l.keys.roster), clientv3.OpGet(l.keys.serving)).Commit()
+	if err != nil {
+		return err
+	}
+	for n := range 2 {
+		kv := first(t, n)
+		if kv == nil || clientv3.LeaseID(kv.Lease) != s.id {
+			continue
+		}
+		id := servingID(kv)
+		if e, ok := decodeRoster(s.d.cfg.Namespace, kv.Value); n == 0 && ok {
+			id = e.ID
+		}
+		if id != l.id {
+			continue
+		}
+		if _, err := h.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(string(kv.Key)), "=", kv.ModRevision)).
+			Then(clientv3.OpDelete(string(kv.Key))).Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// litter notes a membership whose keys are to be deleted at the next renewal.
+func (s *session) litter(l leftover) {
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
-	s.debris = append(s.debris, l...)
+	if !slices.Contains(s.debris, l) { // a join that fails is tried again and again
+		s.debris = append(s.debris, l)
+	}
 }
