@@ -1,0 +1,93 @@
+package report
+
+import (
+	_ "embed"
+	"math"
+	"strings"
+	"text/template"
+)
+
+//go:embed chart.svg.tmpl
+var chartText string
+
+// The chart's measures, in pixels.
+const (
+	chartWidth = 1080
+	plotLeft   = 500
+	plotRight  = chartWidth - 90
+	lineHeight = 26
+	chartTop   = 66
+)
+
+type chartPoint struct {
+	Y                 float64
+	Label, Value      string
+	X, Lo, Hi, Target float64
+	Interval, HasGoal bool
+	Colour            string
+}
+
+type chartTick struct {
+	X     float64
+	Label string
+	One   bool
+}
+
+// Chart draws the ratios that have a label, as dots on a logarithmic axis.
+func (r *Report) Chart() ([]byte, error) {
+	var drawn []*Ratio
+	low, high := 0.5, 2.0
+	for _, row := range r.Rows {
+		for _, x := range row.Ratios {
+			v := float64(x.Value)
+			if x.Chart == "" || math.IsNaN(v) || v <= 0 || math.IsInf(v, 0) {
+				continue
+			}
+			drawn = append(drawn, x)
+			low, high = min(low, v), max(high, v)
+			if hi := float64(x.Hi); !math.IsNaN(hi) {
+				high = max(high, hi)
+			}
+		}
+	}
+	from, to := math.Floor(math.Log10(low)), math.Ceil(math.Log10(high))
+	at := func(v float64) float64 {
+		return plotLeft + (math.Log10(max(v, math.Pow(10, from)))-from)/(to-from)*(plotRight-plotLeft)
+	}
+	data := struct {
+		Width, Height, Bottom, Left, Right float64
+		Ticks                              []chartTick
+		Points                             []chartPoint
+	}{Width: chartWidth, Left: plotLeft, Right: plotRight}
+	for e := from; e <= to; e++ {
+		data.Ticks = append(data.Ticks, chartTick{at(math.Pow(10, e)), trim(math.Pow(10, e)), e == 0})
+	}
+	for i, x := range drawn {
+		p := chartPoint{
+			Y: chartTop + float64(i)*lineHeight + lineHeight/2, Label: x.Chart, Value: factor(x.Value), X: at(float64(x.Value)), Colour: "#2f7d4f",
+		}
+		if x.Value > 1 {
+			p.Colour = "#b3541e"
+		}
+		if !math.IsNaN(float64(x.Lo)) {
+			p.Lo, p.Hi, p.Interval = at(float64(x.Lo)), at(float64(x.Hi)), true
+		}
+		if !math.IsNaN(float64(x.Limit)) {
+			p.Target, p.HasGoal = at(float64(x.Limit)), true
+		}
+		data.Points = append(data.Points, p)
+	}
+	data.Bottom = chartTop + float64(len(drawn))*lineHeight
+	data.Height = data.Bottom + 46
+	t, err := template.New("chart").Funcs(template.FuncMap{"text": escape, "plus": func(a, b float64) float64 { return a + b }}).Parse(chartText)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, data); err != nil {
+		return nil, err
+	}
+	return []byte(b.String()), nil
+}
+
+func escape(s string) string { return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s) }

@@ -1,0 +1,299 @@
+package rows
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/muster-go/muster/bench/internal/report"
+	"github.com/muster-go/muster/bench/internal/rig"
+	"github.com/muster-go/muster/kitexext"
+	"github.com/muster-go/muster/naming"
+)
+
+const (
+	publishFigure  = "publish → first pick"
+	withdrawFigure = "withdraw → last pick"
+	leaveFigure    = "leave → last pick"
+
+	// settleFor is for how long nobody may pick an instance until its last pick counts as the last.
+	settleFor = 15 * time.Millisecond
+	patience  = 30 * time.Second
+)
+
+// Latency measures how long a change in the registry takes to reach the picks of a busy client.
+func Latency(e *rig.Env, row *report.Row) error {
+	row.What = "A Kitex client calls without a pause; its calls end where an instance has been picked, so that no network is in " +
+		"the figure. Beside an instance that stays, another is published and taken out again by the real drivers. The clock runs " +
+		"from the call of the driver's method, so that its requests to etcd are in, to the first or the last pick of that " +
+		"instance. The limit beside it is a put, or a delete, of the same value by clientv3, seen by a watch of clientv3 in the " +
+		"same process and under the same load: etcd, the network and the scheduler are the same for both. The two come in turns. " +
+		"\"of its own event\" compares each pick with the moment when a bare watch in the same process heard of the very write " +
+		"that Muster made, both counted from the call: 1 is as quick as a watch can be. A withdrawal reads the roster first, so " +
+		"that the floor holds; a leave does not."
+	for _, n := range []int{1, 10, 100} {
+		if e.Smoke && n == 100 {
+			continue
+		}
+		e.Log("%d upstreams", n)
+		if err := latencyOf(e, row, n); err != nil {
+			return fmt.Errorf("%d upstreams: %w", n, err)
+		}
+	}
+	return latencyPolled(e, row)
+}
+
+// latencyRig is one client, one member that comes and goes, and a bare watch of everything.
+type latencyRig struct {
+	e    *rig.Env
+	row  *report.Row
+	name string
+	cli  *clientv3.Client
+	u    *upstream
+	m    naming.Membership
+	join func() (naming.Membership, error)
+
+	events chan heard
+}
+
+// heard is one event of the bare watch.
+type heard struct {
+	at  int64
+	key string
+}
+
+const toggled = "10.0.0.2:8888"
+
+func latencyOf(e *rig.Env, row *report.Row, n int) error {
+	node, err := e.Etcd()
+	if err != nil {
+		return err
+	}
+	defer node.Kill()
+	cli, err := bareClient(node.Endpoint())
+	if err != nil {
+		return err
+	}
+	defer cli.Close()
+	writer, err := newDriver(node.Endpoint())
+	if err != nil {
+		return err
+	}
+	defer writer.Close()
+	reader, err := newDriver(node.Endpoint())
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	cat, err := newCatalog(reader)
+	if err != nil {
+		return err
+	}
+	defer cat.Close()
+
+	var all []*upstream
+	for i := range n {
+		service := fmt.Sprintf("svc-%03d", i)
+		if _, err := cli.Put(e, servingPrefix+"/"+service+"/10.0.0.1:8888", value("10.0.0.1:8888", 10)); err != nil {
+			return err
+		}
+		u, err := newUpstream(service, toggled, kitexext.WithResolver(cat))
+		if err != nil {
+			return err
+		}
+		if err := u.call(e); err != nil {
+			return err
+		}
+		all = append(all, u)
+	}
+	lr := &latencyRig{e: e, row: row, name: plural(n, "upstream"), cli: cli, u: all[0], events: make(chan heard, 64)}
+	lr.join = func() (naming.Membership, error) {
+		in, err := naming.Instance{Service: "svc-000", Addr: toggled, ID: "toggled"}.Normalize()
+		if err != nil {
+			return nil, err
+		}
+		return writer.Join(e, naming.Claim{Instance: in, Status: naming.Status{State: "waiting", Started: time.Now()}})
+	}
+	watchCtx, stopWatch := context.WithCancel(e)
+	defer stopWatch()
+	go lr.watch(watchCtx)
+	if lr.m, err = lr.join(); err != nil {
+		return err
+	}
+	stop := load(all)
+	err = lr.repeat(e.Reps(150, 3))
+	if lerr := stop(); err == nil {
+		err = lerr
+	}
+	if err == nil {
+		lr.compare()
+	}
+	return err
+}
+
+// watch is the bare watch, on a client and a stream of its own.
+func (l *latencyRig) watch(ctx context.Context) {
+	for _, prefix := range []string{servingPrefix + "/svc-000/", "bare/"} {
+		go func() {
+			for r := range l.cli.Watch(ctx, prefix, clientv3.WithPrefix()) {
+				at := now()
+				for _, ev := range r.Events {
+					select {
+					case l.events <- heard{at, string(ev.Kv.Key)}:
+					default: // nobody waits for it
+					}
+				}
+			}
+		}()
+	}
+}
+
+func (l *latencyRig) repeat(reps int) error {
+	const key = "bare/svc-000/" + toggled
+	text := value(toggled, 10)
+	for i := range reps + 2 {
+		warm := i < 2
+		// A B A B: the bare write, then Muster's, for coming and for going.
+		put, err := l.bareWrite(key, func(ctx context.Context) error { _, err := l.cli.Put(ctx, key, text); return err })
+		if err != nil {
+			return err
+		}
+		first, firstShare, err := l.publish()
+		if err != nil {
+			return err
+		}
+		del, err := l.bareWrite(key, func(ctx context.Context) error { _, err := l.cli.Delete(ctx, key); return err })
+		if err != nil {
+			return err
+		}
+		last, lastShare, err := l.takeOut(func(ctx context.Context) error {
+			_, err := l.m.Withdraw(ctx, naming.Floor{}, naming.Status{State: "withdrawn", Unfit: true}, naming.Status{State: "held", Unfit: true})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if _, _, err := l.publish(); err != nil {
+			return err
+		}
+		left, leftShare, err := l.takeOut(func(ctx context.Context) error { return l.m.Leave(ctx) })
+		if err != nil {
+			return err
+		}
+		if l.m, err = l.join(); err != nil {
+			return err
+		}
+		if warm {
+			continue
+		}
+		for _, v := range []struct {
+			figure string
+			bare   int64
+			took   int64
+			event  int64
+		}{{publishFigure, put, first, firstShare}, {withdrawFigure, del, last, lastShare}, {leaveFigure, del, left, leftShare}} {
+			l.row.Add(l.name, v.figure, bare, report.Nanoseconds, float64(v.bare))
+			l.row.Add(l.name, v.figure, muster, report.Nanoseconds, float64(v.took))
+			l.row.Add(l.name, v.figure, "of its own event", report.Nanoseconds, float64(v.event))
+		}
+	}
+	return nil
+}
+
+func (l *latencyRig) compare() {
+	for _, f := range []struct {
+		figure   string
+		p50, p99 float64
+	}{{publishFigure, 1.3, 2}, {withdrawFigure, 0, 0}, {leaveFigure, 1, 1.2}} {
+		half, tail := l.row.Compare(l.name, f.figure, muster, bare, "p50"), l.row.Compare(l.name, f.figure, muster, bare, "p99")
+		if f.p50 > 0 {
+			half.AtMost(f.p50).Draw(f.figure + ", " + l.name)
+			tail.AtMost(f.p99)
+		}
+		own := l.row.Compare(l.name, f.figure, muster, "of its own event", "pairs")
+		if f.figure == withdrawFigure {
+			own.AtMost(1).Draw(f.figure + ", " + l.name)
+		}
+	}
+}
+
+func (l *latencyRig) drain() {
+	for {
+		select {
+		case <-l.events:
+		default:
+			return
+		}
+	}
+}
+
+// bareWrite returns the time from the call to the watch's event.
+func (l *latencyRig) bareWrite(key string, write func(context.Context) error) (int64, error) {
+	ctx, cancel := context.WithTimeout(l.e, patience)
+	defer cancel()
+	l.drain()
+	start := now()
+	if err := write(ctx); err != nil {
+		return 0, err
+	}
+	at, err := l.event(ctx, key)
+	return at - start, err
+}
+
+func (l *latencyRig) event(ctx context.Context, key string) (int64, error) {
+	for {
+		select {
+		case h := <-l.events:
+			if h.key == key {
+				return h.at, nil
+			}
+		case <-ctx.Done():
+			return 0, fmt.Errorf("no event of %s: %w", key, context.Cause(ctx))
+		}
+	}
+}
+
+// publish returns the times from the call to the first pick, and to the bare watch's event of that write.
+func (l *latencyRig) publish() (pick, event int64, err error) {
+	ctx, cancel := context.WithTimeout(l.e, patience)
+	defer cancel()
+	l.drain()
+	l.u.arm()
+	start := now()
+	if err := l.m.Publish(ctx, naming.Status{State: "serving"}, false); err != nil {
+		return 0, 0, err
+	}
+	at, err := l.event(ctx, servingPrefix+"/svc-000/"+toggled)
+	if err != nil {
+		return 0, 0, err
+	}
+	first, err := l.u.awaitFirst(ctx)
+	return first - start, at - start, err
+}
+
+// takeOut returns the times from the call to the last pick, and to the bare watch's first event.
+func (l *latencyRig) takeOut(how func(context.Context) error) (pick, event int64, err error) {
+	ctx, cancel := context.WithTimeout(l.e, patience)
+	defer cancel()
+	time.Sleep(2 * time.Millisecond) // so that it has been picked often
+	l.drain()
+	start := now()
+	if err := how(ctx); err != nil {
+		return 0, 0, err
+	}
+	at, err := l.event(ctx, servingPrefix+"/svc-000/"+toggled)
+	if err != nil {
+		return 0, 0, err
+	}
+	last, err := l.u.awaitLast(ctx, settleFor)
+	return last - start, at - start, err
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,74 @@
+// Package rows holds what the bench measures, a file for each row of its table.
+package rows
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/cloudwego/kitex/pkg/klog"
+
+	"github.com/muster-go/muster/bench/internal/report"
+	"github.com/muster-go/muster/bench/internal/rig"
+)
+
+// Row is one question.
+type Row struct {
+	Name, Title string
+	Run         func(*rig.Env, *report.Row) error
+}
+
+// All returns the rows in the order in which they run.
+func All() []Row {
+	return []Row{
+		{"latency", "From a change in the registry to the first or last pick", Latency},
+		{"healthz", "A health check", Healthz},
+	}
+}
+
+// The sides that rows compare.
+const (
+	muster = "Muster"
+	peer   = "registry-etcd"
+	bare   = "bare etcd"
+)
+
+// RowChild is the child that measures a row.
+const RowChild = "row"
+
+// Order says which row a child is to measure.
+type Order struct {
+	Name  string
+	Smoke bool
+}
+
+// Children are what this program becomes in other processes.
+func Children() map[string]func() rig.Ops {
+	return map[string]func() rig.Ops{
+		RowChild:         func() rig.Ops { return rig.Ops{"run": rig.Op(measure)} },
+		"health-servers": healthServers,
+	}
+}
+
+func measure(o Order) (*report.Row, error) {
+	klog.SetOutput(io.Discard)
+	for _, r := range All() {
+		if r.Name != o.Name {
+			continue
+		}
+		g, err := rig.New()
+		if err != nil {
+			return nil, err
+		}
+		defer g.Close()
+		row := &report.Row{Name: r.Name, Title: r.Title}
+		log := func(format string, args ...any) {
+			fmt.Fprintf(os.Stderr, "%s  %s: %s\n", time.Now().Format(time.TimeOnly), r.Name, fmt.Sprintf(format, args...))
+		}
+		err = r.Run(&rig.Env{Context: context.Background(), Rig: g, Smoke: o.Smoke, Log: log}, row)
+		return row, err
+	}
+	return nil, fmt.Errorf("no row is called %q", o.Name)
+}
