@@ -22,6 +22,7 @@ import (
 
 func main() {
 	// The suite starts this program again for each of its processes.
+	_ = os.Setenv("ETCD_CLIENT_DEBUG", "error") // the unmodified resolver's client has a log of its own
 	etcdtest.Main()
 	child.Main()
 	os.Exit(run())

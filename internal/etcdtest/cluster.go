@@ -6,13 +6,10 @@ import (
 	"strings"
 )
 
-// NewCluster returns the members of a cluster of n, none of which has been started, with their data in folders below dir.
-// What o says beyond that is the same for all of them.
-func NewCluster(dir string, n int, o Options) ([]*Process, error) {
-	ports, err := FreePorts(2 * n)
-	if err != nil {
-		return nil, err
-	}
+// NewCluster returns the members of a cluster, none of which has been started, with their data in folders below dir. There is
+// one for each two ports, for clients and for peers. What o says beyond that is the same for all of them.
+func NewCluster(dir string, ports []int, o Options) []*Process {
+	n := len(ports) / 2
 	peers := make([]string, n)
 	for i := range n {
 		peer := localURL(ports[2*i+1])
@@ -26,5 +23,5 @@ func NewCluster(dir string, n int, o Options) ([]*Process, error) {
 		m.ClientPort, m.PeerPort = ports[2*i], ports[2*i+1]
 		all[i] = NewProcess(m)
 	}
-	return all, nil
+	return all
 }

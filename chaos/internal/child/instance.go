@@ -74,7 +74,7 @@ func instance(ctx context.Context, c *control) error {
 	if err != nil {
 		return err
 	}
-	svr := echosvc.NewServer(&impl{rpc.Addr().String()}, kitexext.WithRegistry(m.Gate, kitexext.Service(os.Getenv(ServiceVar))),
+	svr := echosvc.NewServer(&impl{self(rpc)}, kitexext.WithRegistry(m.Gate, kitexext.Service(os.Getenv(ServiceVar))),
 		server.WithListener(rpc), server.WithExitSignal(func() <-chan error {
 			exit := make(chan error, 1)
 			context.AfterFunc(ctx, func() { exit <- nil })
@@ -92,6 +92,14 @@ func instance(ctx context.Context, c *control) error {
 	ended()
 	_ = h.Close()
 	return errors.Join(err, m.Close())
+}
+
+// self is what the instance is known as.
+func self(l net.Listener) string {
+	if a := os.Getenv("MUSTER_ADVERTISE_ADDR"); a != "" {
+		return a
+	}
+	return l.Addr().String()
 }
 
 func listenAddr() string {

@@ -10,9 +10,16 @@ import (
 // All returns every scenario, in the order of the table.
 func All() []rig.Scenario {
 	return []rig.Scenario{
-		nodeRestart(), leaderKilled(),
-		leaseRevoked(),
-		instanceKilled(),
+		nodeRestart(), leaderKilled(), majorityLost(),
+		outage("outage-30s", "3 x TTL", 3*realTTL), outage("outage-3m", "3 min", 3*time.Minute),
+		wiped(), restoredOlder(), compacted(),
+		delayed(300), delayed(2000),
+		blackHole("both", rig.Both), blackHole("to-etcd", rig.Up), blackHole("from-etcd", rig.Down), instanceCut(), instancesCut(), callerCut(),
+		noSpace(), tokenExpires(),
+		leaseRevoked(), servingDeleted(), rosterDeleted(), stranger(), twin(), lateLeave(),
+		instanceKilled(), frozen(), terminatedEarly(), terminatedWaiting(), terminated(), terminatedWithdrawn(), terminatedHeld(),
+		terminatedInOutage(), flips(), pairs(),
+		crowd("crowd-500", 1, 500), crowd("crowd-1000", 20, 50),
 		rollingRestart(), rollingRestartFlapping(),
 	}
 }

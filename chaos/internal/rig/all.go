@@ -36,8 +36,9 @@ func RunAll(ctx context.Context, all []Scenario, seed uint64, side int, out func
 	}
 	close(next)
 	var wg sync.WaitGroup
-	for range side {
+	for slot := range min(side, maxSide) {
 		wg.Go(func() {
+			ports := newPorts(slot)
 			for n := range next {
 				s := all[n]
 				if ctx.Err() != nil {
@@ -46,7 +47,7 @@ func RunAll(ctx context.Context, all []Scenario, seed uint64, side int, out func
 				}
 				h := fnv.New64a()
 				_, _ = h.Write([]byte(s.Name))
-				rows[n] = Run(ctx, s, seed^h.Sum64(), serial)
+				rows[n] = run(ctx, s, seed^h.Sum64(), ports, serial)
 				word := "kept"
 				if !rows[n].Kept() {
 					word = "BROKEN"

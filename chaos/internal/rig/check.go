@@ -144,3 +144,30 @@ func (w *World) Gone(ctx context.Context, i *Instance, since time.Time, within t
 	w.Say("%s gone after %v", i.Name, time.Since(since).Round(time.Millisecond))
 	return nil
 }
+
+// Listed waits until an instance is listed, whatever else is, and has that checked against a limit.
+func (w *World) Listed(ctx context.Context, i *Instance, since time.Time, within time.Duration) error {
+	lctx, cancel := context.WithTimeoutCause(ctx, max(3*within, 10*time.Second), errors.New("not listed"))
+	defer cancel()
+	at, err := w.Observer.AwaitKey(lctx, i.Key(), true)
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, i.Tail(8))
+	}
+	took := max(at.Sub(since), 0)
+	w.mu.Lock()
+	w.restored = max(w.restored, took)
+	w.mu.Unlock()
+	if took > within {
+		w.Breach("%s was listed after %v, not within %v", i.Name, took, within)
+	}
+	return nil
+}
+
+// CallLate has the second service called from now on, and waits until all of its instances have been.
+func (w *World) CallLate(ctx context.Context) error {
+	w.Scenario.Late = false
+	if err := w.Caller.Order("call " + ServiceB); err != nil {
+		return err
+	}
+	return w.Flowing(ctx)
+}

@@ -16,13 +16,13 @@ import (
 const nodes = 3
 
 func (w *World) startCluster(ctx context.Context) error {
-	var err error
-	w.Nodes, err = etcdtest.NewCluster(filepath.Join(w.dir, "etcd"), nodes, etcdtest.Options{
-		QuotaBytes: w.tuning.QuotaBytes, TokenTTL: w.tuning.TokenTTL, CheapHash: true,
-	})
+	ports, err := w.ports.takeAll(2 * nodes)
 	if err != nil {
 		return err
 	}
+	w.Nodes = etcdtest.NewCluster(filepath.Join(w.dir, "etcd"), ports, etcdtest.Options{
+		QuotaBytes: w.tuning.QuotaBytes, TokenTTL: w.tuning.TokenTTL, CheapHash: true,
+	})
 	for _, n := range w.Nodes {
 		if err := os.MkdirAll(n.Dir(), 0o700); err != nil {
 			return err
@@ -80,7 +80,7 @@ func (w *World) StartNodes(ctx context.Context) (time.Time, error) {
 	}
 	select {
 	case at := <-answered:
-		return at, nil
+		return at, w.Observer.refresh()
 	case <-ctx.Done():
 		return time.Time{}, fmt.Errorf("etcd does not come back: %w", context.Cause(ctx))
 	}

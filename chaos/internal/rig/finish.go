@@ -112,19 +112,21 @@ func (w *World) judge() {
 	calls := w.Ledger.Since(0)
 	w.row.Name, w.row.Fault, w.row.Promise = w.Scenario.Name, w.Scenario.Fault, w.Scenario.Promise
 	w.row.Calls, w.row.Restored = len(calls), w.restored
-	used := make([]int, len(w.excuses))
+	used, unseen := make([]int, len(w.excuses)), make([]int, len(w.blind))
 	var unexcused []Call
 	for _, c := range calls {
 		if c.Err != "" {
 			w.row.Failed++
-			if !w.excuse(c, used) {
+			if !excused(w.excuses, c, used) {
 				unexcused = append(unexcused, c)
 			}
 			continue
 		}
 		if w.Observer != nil && w.Observer.departed(ServingKey(c.Service, c.By), c.Began, grace) {
 			w.row.Stray++
-			if w.row.Stray <= 3 {
+			if excused(w.blind, c, unseen) {
+				w.row.Unseen++
+			} else if w.row.Stray-w.row.Unseen <= 3 {
 				w.Say("a call that began at %v went to %s, which had left", c.Began.Format("15:04:05.000"), c.By)
 			}
 		}
@@ -138,8 +140,13 @@ func (w *World) judge() {
 	if len(unexcused) > 0 {
 		w.Breach("%d of %d calls failed: %s", len(unexcused), len(calls), summary(unexcused))
 	}
-	if w.row.Stray > 0 {
-		w.Breach("%d calls went to an instance that had announced its leave", w.row.Stray)
+	for n, e := range w.blind {
+		if unseen[n] > 0 {
+			w.Say("%d calls went to one that had left (at most %d): %s", unseen[n], e.most, e.why)
+		}
+	}
+	if n := w.row.Stray - w.row.Unseen; n > 0 {
+		w.Breach("%d calls went to an instance that had announced its leave", n)
 	}
 	if took := w.loadTo.Sub(w.loadFrom).Seconds(); took > 1 {
 		w.row.Rate = float64(len(calls)) / took
@@ -151,8 +158,9 @@ func (w *World) judge() {
 	w.row.Took = time.Since(w.began)
 }
 
-func (w *World) excuse(c Call, used []int) bool {
-	for n, e := range w.excuses {
+// excused uses up one of the excuses that a call fits, if there is one.
+func excused(all []excuse, c Call, used []int) bool {
+	for n, e := range all {
 		if used[n] < e.most && (e.service == "" || e.service == c.Service) && !c.Began.After(e.to) && !c.Ended().Before(e.from) {
 			used[n]++
 			return true
@@ -174,9 +182,9 @@ func summary(calls []Call) string {
 	return strings.Join(all, "; ")
 }
 
-// Run runs one scenario.
-func Run(ctx context.Context, s Scenario, seed uint64, out func(string, ...any)) Row {
-	w, err := newWorld(s, seed, out)
+// run runs one scenario.
+func run(ctx context.Context, s Scenario, seed uint64, ports *ports, out func(string, ...any)) Row {
+	w, err := newWorld(s, seed, ports, out)
 	if err != nil {
 		return Row{Name: s.Name, Breaches: []string{err.Error()}}
 	}

@@ -54,7 +54,11 @@ func (w *World) Spawn(_ context.Context, service string, env ...string) (*Instan
 	if err != nil {
 		return nil, err
 	}
-	all = append(append(all, child.RoleVar+"="+child.InstanceRole, child.ServiceVar+"="+service), env...)
+	listen, err := w.Address()
+	if err != nil {
+		return nil, err
+	}
+	all = append(append(all, child.ListenVar+"="+listen, child.RoleVar+"="+child.InstanceRole, child.ServiceVar+"="+service), env...)
 	p, err := w.starter.start(name, all, nil)
 	if err != nil {
 		return nil, err
@@ -196,4 +200,18 @@ func (i *Instance) AwaitHealth(ctx context.Context, what string, match func(Regi
 // AwaitState waits until the instance says that it is in a state.
 func (i *Instance) AwaitState(ctx context.Context, state string) error {
 	return i.AwaitHealth(ctx, state, func(r Registration) bool { return r.State == state })
+}
+
+// TermEarly ends a process with SIGTERM that may not have got so far as to handle it.
+func (i *Instance) TermEarly(ctx context.Context) error {
+	i.set(Nothing)
+	i.Signal(syscall.SIGTERM)
+	if _, err := i.Wait(ctx); err != nil {
+		return err
+	}
+	if s, ok := i.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() && s.Signal() == syscall.SIGTERM {
+		i.excused = true
+	}
+	i.w.account(i)
+	return nil
 }

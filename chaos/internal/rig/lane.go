@@ -14,10 +14,10 @@ type Lane struct {
 	proxies []*toxiproxy.Proxy
 }
 
-func newLane(api *toxiproxy.ApiServer, name string, nodes []string) (*Lane, error) {
+func newLane(api *toxiproxy.ApiServer, name string, ports []int, nodes []string) (*Lane, error) {
 	l := &Lane{}
 	for i, node := range nodes {
-		p := toxiproxy.NewProxy(api, fmt.Sprintf("%s-%d", name, i), "127.0.0.1:0", node)
+		p := toxiproxy.NewProxy(api, fmt.Sprintf("%s-%d", name, i), fmt.Sprintf("127.0.0.1:%d", ports[i]), node)
 		if err := p.Start(); err != nil {
 			return nil, err
 		}

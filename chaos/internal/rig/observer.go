@@ -79,12 +79,7 @@ func (o *Observer) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	opts := []peer.Option{peer.WithEtcdServicePrefix(root + Namespace + "/" + group), peer.WithDialTimeoutOpt(5 * time.Second)}
-	if o.user != "" {
-		opts = append(opts, peer.WithAuthOpt(o.user, o.user))
-	}
-	resolver, err := peer.NewEtcdResolver(o.endpoints, opts...)
-	if err != nil {
+	if err := o.refresh(); err != nil {
 		return err
 	}
 	r, err := cli.Get(ctx, root, clientv3.WithPrefix())
@@ -101,8 +96,25 @@ func (o *Observer) Open(ctx context.Context) error {
 		o.sight(now, string(kv.Key), string(kv.Value), true)
 	}
 	wctx, cancel := context.WithCancel(context.Background())
-	o.cli, o.resolver, o.watching, o.watched = cli, resolver, cancel, make(chan struct{})
+	o.cli, o.watching, o.watched = cli, cancel, make(chan struct{})
 	go o.watch(wctx, cli, r.Header.Revision+1, o.watched)
+	return nil
+}
+
+// refresh makes a new unmodified resolver: after an outage the old one's client waits for up to two minutes before it tries
+// again, which would tell nothing of Muster. It has no Close; the few that a run makes end with it.
+func (o *Observer) refresh() error {
+	opts := []peer.Option{peer.WithEtcdServicePrefix(root + Namespace + "/" + group), peer.WithDialTimeoutOpt(5 * time.Second)}
+	if o.user != "" {
+		opts = append(opts, peer.WithAuthOpt(o.user, o.user))
+	}
+	resolver, err := peer.NewEtcdResolver(o.endpoints, opts...)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.resolver = resolver
 	return nil
 }
 
@@ -295,3 +307,6 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	}
 }
+
+// As has the observer log in from its next Open on, as a user whose password is its name.
+func (o *Observer) As(user string) { o.user = user }

@@ -33,6 +33,7 @@ type World struct {
 	dir      string
 	out      func(format string, args ...any)
 	starter  *starter
+	ports    *ports // guarded by mu once the cluster has started
 	proxies  *toxiproxy.ApiServer
 	lanes    map[string]*Lane
 	tuning   Tuning
@@ -46,6 +47,7 @@ type World struct {
 	serial   int
 	breaches []string
 	excuses  []excuse
+	blind    []excuse // times in which the caller can't know who has left
 	restored time.Duration
 	row      Row
 }
@@ -58,13 +60,13 @@ type excuse struct {
 	why      string
 }
 
-func newWorld(s Scenario, seed uint64, out func(string, ...any)) (*World, error) {
+func newWorld(s Scenario, seed uint64, ports *ports, out func(string, ...any)) (*World, error) {
 	dir, err := os.MkdirTemp("", "muster-chaos-")
 	if err != nil {
 		return nil, err
 	}
 	w := &World{
-		Scenario: s, TTL: s.ttl(), Rand: rand.New(rand.NewPCG(seed, 0)), Ledger: newLedger(), dir: dir, out: out,
+		Scenario: s, TTL: s.ttl(), Rand: rand.New(rand.NewPCG(seed, 0)), Ledger: newLedger(), dir: dir, out: out, ports: ports,
 		starter: newStarter(), lanes: map[string]*Lane{}, began: time.Now(),
 	}
 	if s.Tune != nil {
@@ -93,6 +95,14 @@ func (w *World) Excuse(from, to time.Time, service string, most int, why string)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.excuses = append(w.excuses, excuse{from, to, service, most, why})
+}
+
+// Blind lets calls go to an instance that has left, in that time and up to a number: the caller is cut off, or hears of it
+// late.
+func (w *World) Blind(from, to time.Time, service string, most int, why string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.blind = append(w.blind, excuse{from, to, service, most, why})
 }
 
 // start brings everything up and returns when calls have gone through every instance.
@@ -155,7 +165,13 @@ func (w *World) start(ctx context.Context) error {
 func (w *World) env(name string) ([]string, error) {
 	endpoints := w.endpoints()
 	if w.proxies != nil {
-		l, err := newLane(w.proxies, name, endpoints)
+		w.mu.Lock()
+		ports, err := w.ports.takeAll(len(endpoints))
+		w.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		l, err := newLane(w.proxies, name, ports, endpoints)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,71 @@
+package fault
+
+import (
+	"context"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/muster-go/muster/chaos/internal/rig"
+)
+
+// compacted compacts history while every watcher is cut off, and changes things meanwhile.
+func compacted() rig.Scenario {
+	return rig.Scenario{
+		Name: "compacted", Fault: "history compacted while the client is cut off and an instance comes and another leaves",
+		Promise: "the client reads anew, no call fails", Proxied: true,
+		Run: func(ctx context.Context, w *rig.World) error {
+			w.Lane("caller").Cut()
+			w.Blind(time.Now(), time.Now().Add(10*time.Second), rig.ServiceA, unheard(time.Second), "the caller is cut off, and the instance drains")
+			watcher := w.Of(rig.ServiceB)[0] // the keeper of its own keys is cut off, too, but not for as long as its lease
+			w.Lane(watcher.Name).Cut()
+			if err := w.Of(rig.ServiceA)[0].Term(ctx); err != nil {
+				return err
+			}
+			if _, err := w.SpawnListening(ctx, rig.ServiceA); err != nil {
+				return err
+			}
+			if err := fill(ctx, w, 20); err != nil {
+				return err
+			}
+			r, err := w.Observer.Client().Get(ctx, "x")
+			if err != nil {
+				return err
+			}
+			if _, err := w.Observer.Client().Compact(ctx, r.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+				return err
+			}
+			if err := w.Lane(watcher.Name).Heal(ctx); err != nil {
+				return err
+			}
+			pause(ctx, 2*time.Second)
+			if err := fill(ctx, w, 20); err != nil {
+				return err
+			}
+			if r, err = w.Observer.Client().Get(ctx, "x"); err != nil {
+				return err
+			}
+			if _, err := w.Observer.Client().Compact(ctx, r.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+				return err
+			}
+			at := time.Now()
+			if err := w.Lane("caller").Heal(ctx); err != nil {
+				return err
+			}
+			if err := w.Restored(ctx, at, soon); err != nil {
+				return err
+			}
+			if took := time.Since(at); took > soon {
+				w.Breach("the new instance was called %v after the end of the cut, want 3s", took)
+			}
+			// A watch that lives on hears of further changes.
+			if err := w.Of(rig.ServiceA)[0].Term(ctx); err != nil {
+				return err
+			}
+			if err := w.Restored(ctx, time.Now(), soon); err != nil {
+				return err
+			}
+			return w.Steady(ctx)
+		},
+	}
+}
