@@ -66,7 +66,7 @@ func (r *Report) Chart() ([]byte, error) {
 		p := chartPoint{
 			Y: chartTop + float64(i)*lineHeight + lineHeight/2, Label: x.Chart, Value: factor(x.Value), X: at(float64(x.Value)), Colour: "#2f7d4f",
 		}
-		if x.Value > 1 {
+		if x.Value > 1 != x.More {
 			p.Colour = "#b3541e"
 		}
 		if !math.IsNaN(float64(x.Lo)) {
@@ -90,4 +90,6 @@ func (r *Report) Chart() ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-func escape(s string) string { return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s) }
+func escape(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+}

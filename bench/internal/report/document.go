@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,11 +123,7 @@ func (r *Report) behind() string {
 	var b strings.Builder
 	for _, row := range r.Rows {
 		for _, x := range row.Ratios {
-			least := x.Lo
-			if least != least { // NaN
-				least = x.Value
-			}
-			if least > 1 && strings.HasPrefix(x.Of, "Muster") {
+			if x.worse() && strings.HasPrefix(x.Of, "Muster") {
 				fmt.Fprintf(&b, "* %s, %s, %s: %s times %s, by %s\n", row.Name, x.Case, x.Figure, factor(x.Value), x.To, x.By)
 			}
 		}
@@ -135,4 +132,16 @@ func (r *Report) behind() string {
 		return "Nowhere in this run.\n"
 	}
 	return b.String()
+}
+
+// worse reports whether the whole interval, or the value where there is none, is on the wrong side of 1.
+func (x *Ratio) worse() bool {
+	near := x.Lo
+	if x.More {
+		near = x.Hi
+	}
+	if math.IsNaN(float64(near)) {
+		near = x.Value
+	}
+	return near != 1 && near > 1 != x.More
 }

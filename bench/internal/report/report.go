@@ -64,6 +64,8 @@ type Ratio struct {
 	Chart string
 	// Limit is what the target asks for; NaN where there is none.
 	Limit Number
+	// More says that more is better, as of throughput.
+	More bool
 }
 
 // Estimate is stat's, with what JSON can't say left out.
@@ -154,6 +156,20 @@ func (x *Ratio) AtMost(limit float64) *Ratio {
 	return x
 }
 
+// AtLeast sets the target where more is better.
+func (x *Ratio) AtLeast(limit float64) *Ratio {
+	x.Target, x.Limit = "≥ "+trim(limit), Number(limit)
+	x.Met = float64(x.Value) >= limit
+	x.More = true
+	return x
+}
+
+// Spans asks for an interval that reaches up to v, too.
+func (x *Ratio) Spans(v float64) {
+	x.Target += ", interval reaches " + trim(v)
+	x.Met = x.Met && float64(x.Hi) >= v
+}
+
 // Draw puts the ratio into the chart.
 func (x *Ratio) Draw(label string) *Ratio {
 	x.Chart = label
@@ -171,7 +187,9 @@ func (r *Row) AtMost(c, figure, side string, limit float64) {
 }
 
 // Note adds a remark.
-func (r *Row) Note(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
+func (r *Row) Note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
 
 // verdict is a target with what became of it.
 type verdict struct {

@@ -229,4 +229,3 @@ func healthzOverLoopback(e *rig.Env, row *report.Row) error {
 	}
 	return nil
 }
-

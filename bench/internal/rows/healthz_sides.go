@@ -15,8 +15,8 @@ import (
 	hello "github.com/hellofresh/health-go/v5"
 
 	"github.com/muster-go/muster/bench/internal/rig"
-	"github.com/muster-go/muster/hertzext"
 	"github.com/muster-go/muster/health"
+	"github.com/muster-go/muster/hertzext"
 )
 
 // staticBody is what Muster answers while all is well.
@@ -117,4 +117,6 @@ func (h *handlers) serve() (map[string]string, error) {
 // fromLoopback is a connection of which only the peer is asked.
 type fromLoopback struct{ network.Conn }
 
-func (fromLoopback) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000} }
+func (fromLoopback) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000}
+}

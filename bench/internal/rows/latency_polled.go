@@ -16,7 +16,6 @@ import (
 
 	"github.com/muster-go/muster/bench/internal/report"
 	"github.com/muster-go/muster/bench/internal/rig"
-	"github.com/muster-go/muster/bench/internal/stat"
 )
 
 // pollIntervals are how often Kitex asks registry-etcd's resolver: its default, and the shortest that is of use, at five
@@ -27,7 +26,8 @@ var pollIntervals = []time.Duration{5 * time.Second, time.Second}
 // seconds.
 func latencyPolled(e *rig.Env, row *report.Row) error {
 	row.Peers = append(row.Peers, "registry-etcd v0.3.0 for server and client, with Kitex's refresh every 5 s (its default) and "+
-		"every 1 s (lbcache.Options.RefreshInterval). The clock runs from the call of Register or Deregister.")
+		"every 1 s (lbcache.Options.RefreshInterval). The clock runs from the call of Register or Deregister. 20 services at once, "+
+		"each with a phase of its own; it polls each by itself, so that their number makes no difference.")
 	services, intervals := 20, pollIntervals
 	if e.Smoke {
 		services, intervals = 2, intervals[1:]
@@ -39,29 +39,18 @@ func latencyPolled(e *rig.Env, row *report.Row) error {
 		if err != nil {
 			return err
 		}
-		for _, n := range []int{1, 10, 100} {
-			c := plural(n, "upstream")
-			if row.Values(c, publishFigure, muster) == nil {
-				continue
-			}
-			// It polls each service by itself, so that it is the same for all numbers of them.
-			row.Add(c, publishFigure, side, report.Nanoseconds, report.Times(first)...)
-			row.Add(c, withdrawFigure, side, report.Nanoseconds, report.Times(last)...)
-			for _, f := range []string{publishFigure, withdrawFigure} {
-				x := row.Compare(c, f, muster, side, "p50")
-				if n == 1 && every == pollIntervals[0] {
-					x.Draw(f + ", beside registry-etcd")
-				}
+		c := plural(1, "upstream")
+		row.Add(c, publishFigure, side, report.Nanoseconds, report.Times(first)...)
+		row.Add(c, withdrawFigure, side, report.Nanoseconds, report.Times(last)...)
+		for _, f := range []string{publishFigure, withdrawFigure} {
+			x := row.Compare(c, f, muster, side, "p50")
+			if every == pollIntervals[0] {
+				x.Draw(f + ", beside registry-etcd")
 			}
 		}
-		row.Note("registry-etcd refreshed every %v: %d services, median %v to the first pick and %v to the last; it asks for each "+
-			"service by itself, so that the same figures stand beside 1, 10 and 100 upstreams.", every, services,
-			rounded(stat.Median(report.Times(first))), rounded(stat.Median(report.Times(last))))
 	}
 	return nil
 }
-
-func rounded(ns float64) time.Duration { return time.Duration(ns).Round(time.Millisecond) }
 
 func polled(e *rig.Env, services int, every time.Duration) (first, last []time.Duration, err error) {
 	node, err := e.Etcd()

@@ -24,6 +24,8 @@ type Row struct {
 func All() []Row {
 	return []Row{
 		{"latency", "From a change in the registry to the first or last pick", Latency},
+		{"idle", "What it costs to be ready while nothing changes", Idle},
+		{"rpc", "What the way to an instance costs a call", RPC},
 		{"healthz", "A health check", Healthz},
 	}
 }
@@ -48,7 +50,9 @@ type Order struct {
 func Children() map[string]func() rig.Ops {
 	return map[string]func() rig.Ops{
 		RowChild:         func() rig.Ops { return rig.Ops{"run": rig.Op(measure)} },
+		"echo-servers":   echoServers,
 		"health-servers": healthServers,
+		"idle-client":    idleClient,
 	}
 }
 

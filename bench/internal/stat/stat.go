@@ -9,7 +9,7 @@ import (
 
 // Summary describes repetitions of one measurement. All but N are NaN where there is none.
 type Summary struct {
-	N                                   int
+	N                                  int
 	Min, P10, P50, P90, P99, Max, Mean float64
 }
 

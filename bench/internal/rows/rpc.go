@@ -1,0 +1,199 @@
+package rows
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloudwego/kitex/client"
+	"github.com/cloudwego/kitex/pkg/connpool"
+	"github.com/cloudwego/kitex/server"
+	"github.com/cloudwego/netpoll"
+
+	"github.com/muster-go/muster/bench/internal/report"
+	"github.com/muster-go/muster/bench/internal/rig"
+	"github.com/muster-go/muster/internal/echo/kitex_gen/echo"
+	echosvc "github.com/muster-go/muster/internal/echo/kitex_gen/echo/echo"
+)
+
+var bg = context.Background()
+
+// echoServers is a process with Kitex servers.
+func echoServers() rig.Ops {
+	return rig.Ops{
+		"serve": rig.Op(func(n int) ([]string, error) {
+			var all []string
+			for range n {
+				l, err := netpoll.CreateListener("tcp", "127.0.0.1:0")
+				if err != nil {
+					return nil, err
+				}
+				svr := echosvc.NewServer(&answering{}, server.WithListener(l))
+				go func() { _ = svr.Run() }()
+				all = append(all, l.Addr().String())
+			}
+			return all, nil
+		}),
+	}
+}
+
+type answering struct{}
+
+func (*answering) Say(_ context.Context, r *echo.Request) (*echo.Response, error) {
+	return &echo.Response{Message: r.Message}, nil
+}
+
+const rpcCallers = 8
+
+// RPC measures what the way to an instance costs a call.
+func RPC(e *rig.Env, row *report.Row) error {
+	row.What = fmt.Sprintf("Two echo servers in one process, %d callers in another; the three clients take turns, the order changing from "+
+		"round to round. All have long connections, Thrift, and Kitex's default balancer. Of each turn the calls per second, p50 "+
+		"and p99 of a call's time, and the allocations of the client's process per call are kept. Then the same, but for the "+
+		"network: the calls end where the instance is picked, which leaves what the client itself does.", rpcCallers)
+	row.Peers = append(row.Peers, "registry-etcd v0.3.0 with Kitex's refresh every 5 s, its default, which is in the figures as it would be in a user's.")
+	node, err := e.Etcd()
+	if err != nil {
+		return err
+	}
+	servers, err := e.Start("echo-servers")
+	if err != nil {
+		return err
+	}
+	var at []string
+	if err := servers.Ask("serve", 2, &at); err != nil {
+		return err
+	}
+	cli, err := bareClient(node.Endpoint())
+	if err != nil {
+		return err
+	}
+	defer cli.Close()
+	for _, addr := range at {
+		if _, err := cli.Put(e, servingPrefix+"/echo-svc/"+addr, value(addr, 10)); err != nil {
+			return err
+		}
+	}
+	clients := map[string]echosvc.Client{}
+	pickers := map[string]*upstream{}
+	for _, side := range rpcSides {
+		opt, err := rpcOption(side, node.Endpoint(), at)
+		if err != nil {
+			return err
+		}
+		if clients[side], err = echosvc.NewClient("echo-svc", opt, client.WithLongConnection(connpool.IdleConfig{
+			MaxIdlePerAddress: 2 * rpcCallers, MaxIdleGlobal: 100, MaxIdleTimeout: time.Minute,
+		})); err != nil {
+			return err
+		}
+		if pickers[side], err = newUpstream("echo-svc", "", opt); err != nil {
+			return err
+		}
+	}
+	turn, rounds := 800*time.Millisecond, e.Reps(12, 2)
+	if e.Smoke {
+		turn = 50 * time.Millisecond
+	}
+	const net, pick = "over loopback, 8 callers", "without the network, 1 caller"
+	for round := range rounds + 1 {
+		e.Log("round %d of %d", round, rounds)
+		for i := range rpcSides {
+			side := rpcSides[(i+round)%len(rpcSides)]
+			r, err := callFor(turn, rpcCallers, func() error { _, err := clients[side].Say(bg, request); return err })
+			if err != nil {
+				return fmt.Errorf("%s: %w", side, err)
+			}
+			p, err := callFor(turn/4, 1, func() error { return pickers[side].call(bg) })
+			if err != nil {
+				return fmt.Errorf("%s: %w", side, err)
+			}
+			if round > 0 { // the first one warms up
+				r.add(row, net, side)
+				p.add(row, pick, side)
+			}
+		}
+	}
+	for _, c := range []string{net, pick} {
+		for _, other := range []string{peer, fixed} {
+			x := row.Compare(c, callsFigure, muster, other, "pairs")
+			if other == peer && c == net {
+				x.Draw("RPC throughput (more is better), beside " + other)
+				x.AtLeast(0.97)
+				x.Spans(1)
+			}
+			row.Compare(c, "time of a call, p50", muster, other, "pairs").Draw("time of a call, p50, " + c + ", beside " + other)
+			row.Compare(c, "time of a call, p99", muster, other, "pairs")
+			row.Compare(c, "allocations per call", muster, other, "pairs")
+		}
+	}
+	return nil
+}
+
+const callsFigure = "calls per second"
+
+var rpcSides = []string{muster, peer, fixed}
+
+func rpcOption(side, endpoint string, at []string) (client.Option, error) {
+	if side == fixed {
+		return client.WithHostPorts(at...), nil
+	}
+	return resolverOption(side, endpoint)
+}
+
+// turnResult is what one side did in one turn.
+type turnResult struct {
+	perSecond, p50, p99, allocs, bytes float64
+}
+
+func (r turnResult) add(row *report.Row, c, side string) {
+	row.Add(c, callsFigure, side, report.PerSecond, r.perSecond)
+	row.Add(c, "time of a call, p50", side, report.Nanoseconds, r.p50)
+	row.Add(c, "time of a call, p99", side, report.Nanoseconds, r.p99)
+	row.Add(c, "allocations per call", side, report.Count, r.allocs)
+	row.Add(c, "allocated per call", side, report.Bytes, r.bytes)
+}
+
+// callFor has callers call for a while. What it allocates itself is there before it counts.
+func callFor(d time.Duration, callers int, call func() error) (turnResult, error) {
+	took := make([][]time.Duration, callers)
+	for i := range took {
+		took[i] = make([]time.Duration, 0, 1<<20/callers)
+	}
+	var failed atomic.Pointer[error]
+	var wg sync.WaitGroup
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	for i := range callers {
+		wg.Go(func() {
+			mine := took[i]
+			for last := start; time.Since(start) < d && len(mine) < cap(mine); {
+				if err := call(); err != nil {
+					failed.Store(&err)
+					break
+				}
+				t := time.Now()
+				mine = append(mine, t.Sub(last))
+				last = t
+			}
+			took[i] = mine
+		})
+	}
+	wg.Wait()
+	total := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if err := failed.Load(); err != nil {
+		return turnResult{}, *err
+	}
+	all := slices.Concat(took...)
+	n, ns := float64(len(all)), report.Times(all)
+	return turnResult{
+		n / total.Seconds(), median(ns), p99(ns),
+		float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n,
+	}, nil
+}
