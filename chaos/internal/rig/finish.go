@@ -20,6 +20,9 @@ func (w *World) account(i *Instance) {
 		return
 	}
 	i.asked = true
+	if l := w.Lane(i.Name); l != nil {
+		l.Cut() // nobody goes that way any more
+	}
 	w.endOf(i.Process, i.excused)
 }
 

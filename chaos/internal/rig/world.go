@@ -197,9 +197,15 @@ func (w *World) Lane(name string) *Lane {
 func (w *World) Lanes() []*Lane {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	gone := map[string]bool{}
+	for _, i := range w.all {
+		gone[i.Name] = i.Want == Nothing
+	}
 	var all []*Lane
-	for _, l := range w.lanes {
-		all = append(all, l)
+	for name, l := range w.lanes {
+		if !gone[name] {
+			all = append(all, l)
+		}
 	}
 	return all
 }
@@ -238,9 +244,16 @@ func (w *World) close() {
 	for _, n := range w.Nodes {
 		n.Kill()
 	}
-	for _, l := range w.Lanes() {
+	for _, l := range w.lanes {
 		l.Cut()
 	}
 	close(w.starter.end)
 	_ = os.RemoveAll(w.dir)
+}
+
+// Broken reports whether a promise has been broken so far.
+func (w *World) Broken() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.breaches) > 0
 }
