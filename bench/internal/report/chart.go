@@ -40,11 +40,13 @@ func (r *Report) Chart() ([]byte, error) {
 	for _, row := range r.Rows {
 		for _, x := range row.Ratios {
 			v := float64(x.Value)
-			if x.Chart == "" || math.IsNaN(v) || v <= 0 || math.IsInf(v, 0) {
+			if x.Chart == "" || math.IsNaN(v) || v < 0 || math.IsInf(v, 0) {
 				continue
 			}
 			drawn = append(drawn, x)
-			low, high = min(low, v), max(high, v)
+			if high = max(high, v); v > 0 { // nothing at all is drawn at the left end
+				low = min(low, v)
+			}
 			if hi := float64(x.Hi); !math.IsNaN(hi) {
 				high = max(high, hi)
 			}

@@ -47,10 +47,10 @@ func startIdle(o idleOrder) error {
 		}
 	}
 	go func() {
-		i := 0
-		for range time.Tick(time.Second / time.Duration(len(all))) {
-			_ = all[i%len(all)].call(bg)
-			i++
+		for range time.Tick(time.Second) { // all at once, since waking up costs more than the calls
+			for _, u := range all {
+				_ = u.call(bg)
+			}
 		}
 	}()
 	return nil

@@ -26,6 +26,7 @@ func All() []Row {
 		{"latency", "From a change in the registry to the first or last pick", Latency},
 		{"idle", "What it costs to be ready while nothing changes", Idle},
 		{"rpc", "What the way to an instance costs a call", RPC},
+		{"scale", "A service of many instances", Scale},
 		{"healthz", "A health check", Healthz},
 	}
 }
@@ -53,6 +54,7 @@ func Children() map[string]func() rig.Ops {
 		"echo-servers":   echoServers,
 		"health-servers": healthServers,
 		"idle-client":    idleClient,
+		"scale-client":   scaleClients,
 	}
 }
 

@@ -1,0 +1,68 @@
+package rows
+
+import (
+	"io"
+	"os"
+	"testing"
+
+	"github.com/cloudwego/kitex/pkg/klog"
+
+	"github.com/muster-go/muster/internal/etcdtest"
+)
+
+func TestMain(m *testing.M) {
+	klog.SetOutput(io.Discard)
+	os.Exit(m.Run())
+}
+
+// TestCallAllocatesNoMore has a call through Muster allocate exactly what it does through registry-etcd, and without any
+// registry. What the network adds is the same for all.
+func TestCallAllocatesNoMore(t *testing.T) {
+	node := etcdtest.Start(t)
+	cli := node.Client()
+	for _, addr := range []string{"10.0.0.1:8888", "10.0.0.2:8888"} {
+		if _, err := cli.Put(t.Context(), servingPrefix+"/echo-svc/"+addr, value(addr, 10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	allocs := map[string]float64{}
+	for _, side := range rpcSides {
+		opt, err := resolverOption(side, node.Endpoint())
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := newUpstream("echo-svc", "", opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := u.call(bg); err != nil {
+			t.Fatal(err)
+		}
+		allocs[side] = testing.AllocsPerRun(2000, func() {
+			if err := u.call(bg); err != nil {
+				t.Error(err)
+			}
+		})
+		if u.calls.Load() < 2000 {
+			t.Errorf("%s: %d calls have picked", side, u.calls.Load())
+		}
+	}
+	if allocs[muster] > allocs[peer] || allocs[muster] > allocs[fixed] {
+		t.Errorf("allocations of a call: %v", allocs)
+	}
+}
+
+// TestHealthzAllocatesNothing is what the table of health checks says of Muster.
+func TestHealthzAllocatesNothing(t *testing.T) {
+	for _, hang := range []bool{false, true} {
+		h, err := openHandlers(hang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		call := h.caller(muster)
+		if n := testing.AllocsPerRun(2000, call); n != 0 {
+			t.Errorf("hung %v: %v allocations", hang, n)
+		}
+		h.close()
+	}
+}
