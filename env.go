@@ -169,8 +169,7 @@ func etcdErrors(err error) error {
 		}
 		return errors.Join(errs...)
 	}
-	var ce *etcd.ConfigError
-	if errors.As(err, &ce) {
+	if ce, ok := errors.AsType[*etcd.ConfigError](err); ok {
 		return fmt.Errorf("muster: %s: %s", etcdVariables.Replace(ce.Field), ce.Reason)
 	}
 	return err

@@ -232,11 +232,11 @@ func (c *Catalog) Close() error {
 	return nil
 }
 
-// Extension returns what make once returned for that key, calling make the first time. It lets an adapter to a framework
+// Extension returns what open once returned for that key, calling open the first time. It lets an adapter to a framework
 // keep one object for each catalog without a global map; the key should be of a type of its own, as those of
-// context.WithValue. Close closes each extension before the watches end. make must not call the catalog. After Close it is
+// context.WithValue. Close closes each extension before the watches end. open must not call the catalog. After Close it is
 // an error.
-func (c *Catalog) Extension(key any, make func() io.Closer) (io.Closer, error) {
+func (c *Catalog) Extension(key any, open func() io.Closer) (io.Closer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if x, ok := c.extensions[key]; ok {
@@ -245,7 +245,7 @@ func (c *Catalog) Extension(key any, make func() io.Closer) (io.Closer, error) {
 	if c.closed {
 		return nil, ErrClosed
 	}
-	x := make()
+	x := open()
 	c.extensions[key] = x
 	return x, nil
 }

@@ -116,12 +116,12 @@ func (g *Gate) fromListener(s Spec, hp hostPort, field string) (hostPort, string
 	if hp.host != "" {
 		return hp, field, nil
 	}
-	ip, err := netip.ParseAddr(host)
-	if host != "" && (err != nil || !ip.IsUnspecified()) {
+	ip, notIP := netip.ParseAddr(host)
+	if host != "" && (notIP != nil || !ip.IsUnspecified()) {
 		hp.host = host
 		return hp, "the listener", nil
 	}
-	ip, from, err := g.host.choose(err == nil && ip.Is4(), g.o.RefuseLoopback)
+	ip, from, err := g.host.choose(notIP == nil && ip.Is4(), g.o.RefuseLoopback)
 	if err != nil {
 		return hp, "", fmt.Errorf("gate: %w: %s listens on every address of this machine (%s), and %w; %s",
 			naming.ErrInvalid, s.Service, s.Listen, err, hint)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -23,7 +22,7 @@ func Example() {
 	defer driver.Close()
 
 	var broken atomic.Bool
-	monitor, err := health.New(health.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, health.Probe{
+	monitor, err := health.New(health.Options{Logger: slog.New(slog.DiscardHandler)}, health.Probe{
 		Name: "db", Interval: 10 * time.Millisecond, FailureThreshold: 1,
 		Check: func(context.Context) error {
 			if broken.Load() {
@@ -41,7 +40,7 @@ func Example() {
 
 	g, err := gate.New(gate.Options{
 		Registrar: driver, Monitor: monitor, Namespace: ns, Floor: naming.Percent(50),
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		fmt.Println(err)

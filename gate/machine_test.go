@@ -6,17 +6,6 @@ import (
 	"github.com/muster-go/muster/health"
 )
 
-// results are what an action can end with.
-func results(a action) []event {
-	var all []event
-	for e := evJoined; e < events; e++ {
-		if a.ends(e) {
-			all = append(all, e)
-		}
-	}
-	return all
-}
-
 // step is one edge of the machine.
 type step struct {
 	from state
@@ -38,7 +27,7 @@ func explore(t *testing.T, visit func(step)) map[state]struct{} {
 	for len(todo) > 0 {
 		s := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		for e := event(0); e < events; e++ {
+		for e := range events {
 			to, a := next(s, e)
 			visit(step{s, e, to, a, s.doing.ends(e), true})
 			if _, ok := seen[to]; !ok {

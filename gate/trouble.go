@@ -30,8 +30,7 @@ func (t *trouble) failed(r *Registration, a action, err error) {
 	if t.failures == 1 {
 		t.since = now
 	}
-	var taken *naming.TakenError
-	if errors.As(err, &taken) {
+	if taken, ok := errors.AsType[*naming.TakenError](err); ok {
 		t.disputed(r, taken.Error())
 	}
 	if t.failures > 1 && now.Sub(t.logged) < logPause {
@@ -53,8 +52,7 @@ func (t *trouble) over(r *Registration) {
 // lost takes in how a membership ended.
 func (t *trouble) lost(r *Registration, err error) {
 	t.ended = err
-	var taken *naming.TakenError
-	if errors.As(err, &taken) {
+	if taken, ok := errors.AsType[*naming.TakenError](err); ok {
 		t.disputed(r, taken.Error())
 		return
 	}

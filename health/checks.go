@@ -108,8 +108,7 @@ func (h *httpCheck) check(ctx context.Context) error {
 	}
 	resp, err := h.client.Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
+		if u, ok := errors.AsType[*url.Error](err); ok {
 			return u.Err // without the URL, whose query may hold a secret
 		}
 		return err

@@ -174,7 +174,7 @@ func TestPanicsAndExits(t *testing.T) {
 				if name == "goexit" {
 					want = errExited
 				}
-				if p.Word != WordPanic || p.Runs != 3 || p.Err != want {
+				if p.Word != WordPanic || p.Runs != 3 || !errors.Is(p.Err, want) {
 					t.Errorf("%+v", p)
 				}
 				if panics := strings.Contains(log.String(), "panic with a value of type"); panics != (name != "goexit") {

@@ -9,7 +9,6 @@ import (
 	"github.com/cloudwego/kitex/pkg/kerrors"
 	"github.com/cloudwego/kitex/transport"
 
-	echosvc "github.com/muster-go/muster/internal/echo/kitex_gen/echo/echo"
 	"github.com/muster-go/muster/naming"
 	"github.com/muster-go/muster/naming/namingtest"
 )
@@ -86,7 +85,7 @@ func TestTransports(t *testing.T) {
 			w := newWorld("test")
 			w.set("echo", at(a))
 			pushed := newPushes()
-			var cli echosvc.Client = newClient(t, opt, WithResolver(openCatalog(t, w), pushed.option()))
+			cli := newClient(t, opt, WithResolver(openCatalog(t, w), pushed.option()))
 			for range 3 {
 				for _, step := range []struct{ name, addr string }{{"a", a}, {"b", b}} {
 					w.set("echo", at(a), at(b))

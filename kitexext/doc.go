@@ -26,8 +26,8 @@
 //     costs nothing but the catalog's watch, which ends after the catalog's own idle time. After the catalog's Close calls go
 //     on with what was known last. Kitex itself keeps one idle goroutine for each balancer that is not shared, for ever.
 //
-// A stream is opened on an instance of the latest view, and stays with it to its end. Clients of the generated
-// NewStreamClient take streamclient.ConvertOptionFrom(kitexext.WithResolver(c)).
+// A stream is opened on an instance of the latest view, and stays with it to its end. Clients made by the generated
+// NewStreamClient take [WithStreamResolver].
 //
 // # What a balancer costs
 //

@@ -60,7 +60,7 @@ func (w *world) set(service string, list ...*naming.Instance) int64 {
 		u.Snapshot.Revision = old.Snapshot.Revision + 1
 		u.Left = old.Left // a slow watcher misses revisions, and must not miss leaves
 		for _, i := range catalog.Diff(old.Snapshot.Instances, list).Removed {
-			u.Left = append(u.Left[:len(u.Left):len(u.Left)], i.Addr)
+			u.Left = append(slices.Clip(u.Left), i.Addr)
 		}
 	}
 	w.updates[service] = u

@@ -6,7 +6,6 @@ import (
 	"net"
 	"testing"
 
-	"github.com/cloudwego/kitex/client/streamclient"
 	"github.com/cloudwego/kitex/server"
 
 	"github.com/muster-go/muster/internal/echo/kitex_gen/echo"
@@ -38,7 +37,7 @@ func TestStreams(t *testing.T) {
 	w := newWorld(t.Name())
 	w.set("echo", at(addr))
 	pushed := newPushes()
-	cli, err := streamsvc.NewStreamClient("echo", streamclient.ConvertOptionFrom(WithResolver(openCatalog(t, w), pushed.option())))
+	cli, err := streamsvc.NewStreamClient("echo", WithStreamResolver(openCatalog(t, w), pushed.option()))
 	if err != nil {
 		t.Fatal(err)
 	}

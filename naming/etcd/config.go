@@ -65,8 +65,7 @@ func bad(field, format string, args ...any) error {
 }
 
 func badFile(field, path string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err // the path is named already
 	}
 	return &ConfigError{Field: field, Reason: fmt.Sprintf("%s: %v", path, err), Err: err}

@@ -65,7 +65,7 @@ func (d *Driver) putOrder(ctx context.Context, h *handle, keys memberKeys, o ord
 		o.ID = e.ID
 		value, err := json.Marshal(o)
 		if err != nil {
-			return "", fmt.Errorf("%w: offline: %v", naming.ErrInvalid, err)
+			return "", fmt.Errorf("%w: offline: %w", naming.ErrInvalid, err)
 		}
 		// The id at the address changes with the lease, never under one.
 		t, err := h.Txn(ctx).

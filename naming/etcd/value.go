@@ -45,7 +45,7 @@ func encodeServing(ns naming.Namespace, i naming.Instance, state string) (string
 	}
 	b, err := json.Marshal(wireInstance{Network: i.Network, Address: i.Addr, Weight: i.Weight, Tags: tags})
 	if err != nil {
-		return "", fmt.Errorf("%w: tags of %s: %v", naming.ErrInvalid, i.Service, err)
+		return "", fmt.Errorf("%w: tags of %s: %w", naming.ErrInvalid, i.Service, err)
 	}
 	if len(b) > maxValue {
 		return "", fmt.Errorf("%w: the tags of %s make a value of %d bytes, at most %d", naming.ErrInvalid, i.Service, len(b), maxValue)

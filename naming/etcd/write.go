@@ -14,33 +14,20 @@ import (
 // strangerID stands for a holder that has no instance id.
 const strangerID = "a stranger"
 
+// belief is what a write holds to be there beside the membership's own fields, and fences itself by.
+type belief struct {
+	rosterGone bool
+	replace    int64 // the revision of a serving value that is not our own and is to be replaced
+}
+
 // write makes etcd say what the membership wants, fenced by what is believed to be there. Where the belief was wrong the
 // transaction answers with the truth, and it is decided anew whose keys these are.
 func (m *membership) write(ctx context.Context, h *handle) error {
-	rosterThere := true
-	replace := int64(0) // the revision of a serving value that is not our own and is to be replaced
+	var b belief
 	for range tries {
-		cmps := []clientv3.Cmp{m.ours(m.keys.roster)}
-		if !rosterThere {
-			cmps[0] = clientv3.Compare(clientv3.CreateRevision(m.keys.roster), "=", 0)
-		}
-		ops := []clientv3.Op{m.putRoster(m.status)}
-		if m.serving {
-			state := ""
-			if m.degraded {
-				state = stateDegraded
-			}
-			value, err := encodeServing(m.d.cfg.Namespace, m.inst, state)
-			if err != nil {
-				return err
-			}
-			ops = append(ops, clientv3.OpPut(m.keys.serving, value, clientv3.WithLease(m.s.id)), m.bump())
-			switch {
-			case m.listed:
-				cmps = append(cmps, m.ours(m.keys.serving))
-			default:
-				cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(m.keys.serving), "=", replace))
-			}
+		cmps, ops, err := m.wish(b)
+		if err != nil {
+			return err
 		}
 		t, err := m.commit(ctx, h, cmps, ops...)
 		if err != nil {
@@ -53,30 +40,61 @@ func (m *membership) write(ctx context.Context, h *handle) error {
 			}
 			return nil
 		}
-		roster, serving := first(t, 0), first(t, 1)
-		if by := m.holder(roster, nil); by != "" {
-			err := &naming.TakenError{Service: m.inst.Service, Addr: m.inst.Addr, By: by}
-			m.log.Error("another process has claimed this address; waiting until it is gone", "by", by)
-			_ = m.erase(ctx, h) // a serving key that is still our own would outlive us on the process's lease
-			m.finish(err)
+		if b, err = m.learn(ctx, h, first(t, 0), first(t, 1)); err != nil {
 			return err
-		}
-		rosterThere = roster != nil && clientv3.LeaseID(roster.Lease) == m.s.id
-		m.listed = serving != nil && clientv3.LeaseID(serving.Lease) == m.s.id
-		replace = 0
-		if serving != nil && !m.listed {
-			if err := m.mayReplace(serving); err != nil {
-				return err
-			}
-			replace = serving.ModRevision
-		}
-		if roster != nil && !rosterThere { // our own value, under a lease of before
-			if err := m.drop(ctx, h, roster); err != nil {
-				return err
-			}
 		}
 	}
 	return errChanged
+}
+
+// wish returns the transaction that writes what is wanted.
+func (m *membership) wish(b belief) ([]clientv3.Cmp, []clientv3.Op, error) {
+	cmps := []clientv3.Cmp{m.ours(m.keys.roster)}
+	if b.rosterGone {
+		cmps[0] = clientv3.Compare(clientv3.CreateRevision(m.keys.roster), "=", 0)
+	}
+	ops := []clientv3.Op{m.putRoster(m.status)}
+	if !m.serving {
+		return cmps, ops, nil
+	}
+	state := ""
+	if m.degraded {
+		state = stateDegraded
+	}
+	value, err := encodeServing(m.d.cfg.Namespace, m.inst, state)
+	if err != nil {
+		return nil, nil, err
+	}
+	if m.listed {
+		cmps = append(cmps, m.ours(m.keys.serving))
+	} else {
+		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(m.keys.serving), "=", b.replace))
+	}
+	ops = append(ops, clientv3.OpPut(m.keys.serving, value, clientv3.WithLease(m.s.id)), m.bump())
+	return cmps, ops, nil
+}
+
+// learn takes in what is really there. It ends the membership where the address is another's by now.
+func (m *membership) learn(ctx context.Context, h *handle, roster, serving *mvccpb.KeyValue) (b belief, err error) {
+	if by := m.holder(roster, nil); by != "" {
+		err := &naming.TakenError{Service: m.inst.Service, Addr: m.inst.Addr, By: by}
+		m.log.Error("another process has claimed this address; waiting until it is gone", "by", by)
+		_ = m.erase(ctx, h) // a serving key that is still our own would outlive us on the process's lease
+		m.finish(err)
+		return b, err
+	}
+	m.listed = serving != nil && clientv3.LeaseID(serving.Lease) == m.s.id
+	if serving != nil && !m.listed {
+		if err := m.mayReplace(serving); err != nil {
+			return b, err
+		}
+		b.replace = serving.ModRevision
+	}
+	b.rosterGone = roster == nil || clientv3.LeaseID(roster.Lease) != m.s.id
+	if roster != nil && b.rosterGone { // our own value, under a lease of before
+		return b, m.drop(ctx, h, roster)
+	}
+	return b, nil
 }
 
 // mayReplace decides about a serving value that is not our own. It is taken back once: a process that was restarted under
