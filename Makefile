@@ -1,6 +1,6 @@
 # Everything that a contributor runs. `make help` lists it.
 
-MODULES := . demo interop
+MODULES := . demo interop chaos bench
 GO      ?= go
 BIN     := $(CURDIR)/bin
 
@@ -30,9 +30,21 @@ tour: ## the tour: everything that Muster promises, shown on real parts
 integration: ## the demo services by hand against etcd-server, MariaDB and redis-server of the system
 	scripts/integration.sh
 
+.PHONY: chaos
+chaos: ## the fault suite: real processes, a three-node etcd, constant calls
+	$(GO) run ./chaos
+
+.PHONY: soak
+soak: ## ten minutes of random faults under the race detector; SEED=n repeats a run
+	$(GO) run -race ./chaos -soak 10m $(if $(SEED),-seed $(SEED))
+
 .PHONY: bench
-bench: ## the benchmarks in the packages
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(or $(BENCHTIME),1s) ./health ./hertzext ./catalog ./kitexext
+bench: ## side by side with the usual stack and raw etcd; writes docs/benchmarks.md
+	$(GO) run ./bench -out docs/benchmarks.md
+
+.PHONY: microbench
+microbench: ## the benchmarks in the packages
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(or $(BENCHTIME),1s) ./health ./hertzext ./catalog ./kitexext ./gate
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (20s)
