@@ -13,10 +13,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/cloudwego/kitex/pkg/klog"
 
 	"github.com/muster-go/muster/bench/internal/report"
 	"github.com/muster-go/muster/bench/internal/rig"
@@ -25,6 +28,7 @@ import (
 )
 
 func main() {
+	klog.SetOutput(io.Discard) // registry-etcd says there that all is well
 	etcdtest.Main()
 	rig.ServeChild(rows.Children())
 	if err := run(); err != nil {

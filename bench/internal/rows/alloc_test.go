@@ -47,7 +47,7 @@ func TestCallAllocatesNoMore(t *testing.T) {
 			t.Errorf("%s: %d calls have picked", side, u.calls.Load())
 		}
 	}
-	if allocs[muster] > allocs[peer] || allocs[muster] > allocs[fixed] {
+	if allocs[musterSide] > allocs[peer] || allocs[musterSide] > allocs[fixed] {
 		t.Errorf("allocations of a call: %v", allocs)
 	}
 }
@@ -59,7 +59,7 @@ func TestHealthzAllocatesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		call := h.caller(muster)
+		call := h.caller(musterSide)
 		if n := testing.AllocsPerRun(2000, call); n != 0 {
 			t.Errorf("hung %v: %v allocations", hang, n)
 		}

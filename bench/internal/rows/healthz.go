@@ -49,21 +49,21 @@ func Healthz(e *rig.Env, row *report.Row) error {
 	}
 	for _, c := range []string{inProcess + ", " + allWell, inProcess + ", " + oneHung} {
 		for _, side := range []string{alexSide, helloSide} {
-			x := row.Compare(c, timeFigure, muster, side, "p50")
+			x := row.Compare(c, timeFigure, musterSide, side, "p50")
 			x.Draw("/healthz, " + c + ", beside " + side)
 		}
 	}
 	for _, c := range []string{inProcess + ", " + allWell, inProcess + ", " + oneHung} {
-		row.AtMost(c, timeFigure, muster, 300)
-		row.AtMost(c, allocFigure, muster, 0)
+		row.AtMost(c, timeFigure, musterSide, 300)
+		row.AtMost(c, allocFigure, musterSide, 0)
 	}
-	row.CompareCases(timeFigure, muster, inProcess+", "+oneHung, inProcess+", "+allWell).AtMost(1.1)
-	row.CompareCases(timeFigure, muster, loopback+", "+oneHung, loopback+", "+allWell).AtMost(1.1)
+	row.CompareCases(timeFigure, musterSide, inProcess+", "+oneHung, inProcess+", "+allWell).AtMost(1.1)
+	row.CompareCases(timeFigure, musterSide, loopback+", "+oneHung, loopback+", "+allWell).AtMost(1.1)
 	for _, hang := range []string{allWell, oneHung} {
 		c := loopback + ", " + hang
-		row.Compare(c, timeFigure, muster, staticSide, "pairs").Draw("/healthz, " + c + ", beside " + staticSide)
+		row.Compare(c, timeFigure, musterSide, staticSide, "pairs").Draw("/healthz, " + c + ", beside " + staticSide)
 		for _, side := range []string{alexSide, helloSide} {
-			row.Compare(c, timeFigure, muster, side, "p50")
+			row.Compare(c, timeFigure, musterSide, side, "p50")
 		}
 		row.Compare(c, timeFigure, staticSide, staticHTTPSide, "pairs")
 	}
@@ -77,7 +77,7 @@ type handlers struct {
 	close func()
 }
 
-var healthSides = []string{muster, staticSide, alexSide, helloSide, staticHTTPSide}
+var healthSides = []string{musterSide, staticSide, alexSide, helloSide, staticHTTPSide}
 
 func healthzInProcess(e *rig.Env, row *report.Row) error {
 	for _, hang := range []bool{false, true} {

@@ -50,7 +50,7 @@ func openHandlers(hang bool) (*handlers, error) {
 	}
 	return &handlers{
 		hertz: map[string]app.HandlerFunc{
-			muster: hertzext.Healthz(m),
+			musterSide: hertzext.Healthz(m),
 			staticSide: func(_ context.Context, c *app.RequestContext) {
 				c.Response.Header.SetContentType("application/json; charset=utf-8")
 				c.Response.SetStatusCode(http.StatusOK)

@@ -59,7 +59,7 @@ func startIdle(o idleOrder) error {
 // resolverOption makes a client of that side. What it opens lives as long as the process.
 func resolverOption(side, endpoint string) (client.Option, error) {
 	switch side {
-	case muster:
+	case musterSide:
 		d, err := newDriver(endpoint)
 		if err != nil {
 			return client.Option{}, err
@@ -94,7 +94,7 @@ func Idle(e *rig.Env, row *report.Row) error {
 		use    rig.Usage
 		bytes  int64
 	}
-	sides := []*side{{name: muster}, {name: peer}, {name: fixed}}
+	sides := []*side{{name: musterSide}, {name: peer}, {name: fixed}}
 	for _, s := range sides {
 		var err error
 		if s.node, err = e.Etcd(); err != nil {
@@ -146,17 +146,17 @@ func Idle(e *rig.Env, row *report.Row) error {
 		row.Add(c, "CPU of the process per second", s.name, report.Nanoseconds, float64(after.CPU-s.use.CPU)/secs)
 		row.Add(c, "CPU of etcd per second", s.name, report.Nanoseconds, (m.CPU()-s.before.CPU())*1e9/secs)
 		row.Add(c, "goroutines of the process", s.name, report.Count, float64(after.Goroutines))
-		if s.name == muster {
-			row.AtMost(c, "of these, range requests", muster, 1.0/30+1/secs) // one read each 30 s, wherever the window begins
+		if s.name == musterSide {
+			row.AtMost(c, "of these, range requests", musterSide, 1.0/30+1/secs) // one read each 30 s, wherever the window begins
 			if asked := changed(s.before, m); asked != "" {
 				row.Note("Muster's requests in %.0f s, by method: %s.", secs, asked)
 			}
 		}
 	}
-	row.Compare(c, "etcd requests per second", muster, peer, "p50").Draw("etcd requests while idle, 50 upstreams, beside registry-etcd")
-	row.Compare(c, "bytes on the wire per second", muster, peer, "p50").Draw("bytes on the wire while idle, beside registry-etcd")
-	row.Compare(c, "CPU of the process per second", muster, peer, "p50").Draw("CPU while idle, beside registry-etcd")
-	row.Compare(c, "CPU of the process per second", muster, fixed, "p50")
+	row.Compare(c, "etcd requests per second", musterSide, peer, "p50").Draw("etcd requests while idle, 50 upstreams, beside registry-etcd")
+	row.Compare(c, "bytes on the wire per second", musterSide, peer, "p50").Draw("bytes on the wire while idle, beside registry-etcd")
+	row.Compare(c, "CPU of the process per second", musterSide, peer, "p50").Draw("CPU while idle, beside registry-etcd")
+	row.Compare(c, "CPU of the process per second", musterSide, fixed, "p50")
 	return nil
 }
 

@@ -199,7 +199,7 @@ func (l *latencyRig) repeat(reps int) error {
 			bare, took, event int64
 		}{{publishFigure, put, first, firstEvent}, {withdrawFigure, again, last, lastEvent}, {leaveFigure, again, left, leftEvent}} {
 			l.row.Add(l.name, v.figure, bare, report.Nanoseconds, float64(v.bare))
-			l.row.Add(l.name, v.figure, muster, report.Nanoseconds, float64(v.took))
+			l.row.Add(l.name, v.figure, musterSide, report.Nanoseconds, float64(v.took))
 			l.row.Add(l.name, v.figure, ownEvent, report.Nanoseconds, float64(v.event))
 		}
 	}
@@ -211,9 +211,9 @@ func (l *latencyRig) compare() {
 		figure   string
 		p50, p99 float64
 	}{{publishFigure, 1.3, 2}, {withdrawFigure, 1, 1.2}, {leaveFigure, 1, 1.2}} {
-		l.row.Compare(l.name, f.figure, muster, bare, "p50").AtMost(f.p50).Draw(f.figure + ", " + l.name + ", beside bare etcd")
-		l.row.Compare(l.name, f.figure, muster, bare, "p99").AtMost(f.p99)
-		l.row.Compare(l.name, f.figure, muster, ownEvent, "pairs")
+		l.row.Compare(l.name, f.figure, musterSide, bare, "p50").AtMost(f.p50).Draw(f.figure + ", " + l.name + ", beside bare etcd")
+		l.row.Compare(l.name, f.figure, musterSide, bare, "p99").AtMost(f.p99)
+		l.row.Compare(l.name, f.figure, musterSide, ownEvent, "pairs")
 	}
 }
 

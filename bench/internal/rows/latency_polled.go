@@ -43,7 +43,7 @@ func latencyPolled(e *rig.Env, row *report.Row) error {
 		row.Add(c, publishFigure, side, report.Nanoseconds, report.Times(first)...)
 		row.Add(c, withdrawFigure, side, report.Nanoseconds, report.Times(last)...)
 		for _, f := range []string{publishFigure, withdrawFigure} {
-			x := row.Compare(c, f, muster, side, "p50")
+			x := row.Compare(c, f, musterSide, side, "p50")
 			if every == pollIntervals[0] {
 				x.Draw(f + ", beside registry-etcd")
 			}

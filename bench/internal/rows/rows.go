@@ -4,11 +4,8 @@ package rows
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"time"
-
-	"github.com/cloudwego/kitex/pkg/klog"
 
 	"github.com/muster-go/muster/bench/internal/report"
 	"github.com/muster-go/muster/bench/internal/rig"
@@ -24,7 +21,9 @@ type Row struct {
 func All() []Row {
 	return []Row{
 		{"latency", "From a change in the registry to the first or last pick", Latency},
+		{"detect", "From a dependency's break to the last call", Detect},
 		{"idle", "What it costs to be ready while nothing changes", Idle},
+		{"members", "Many members on one etcd", Members},
 		{"rpc", "What the way to an instance costs a call", RPC},
 		{"scale", "A service of many instances", Scale},
 		{"healthz", "A health check", Healthz},
@@ -33,9 +32,9 @@ func All() []Row {
 
 // The sides that rows compare.
 const (
-	muster = "Muster"
-	peer   = "registry-etcd"
-	bare   = "bare etcd"
+	musterSide = "Muster"
+	peer       = "registry-etcd"
+	bare       = "bare etcd"
 )
 
 // RowChild is the child that measures a row.
@@ -54,12 +53,12 @@ func Children() map[string]func() rig.Ops {
 		"echo-servers":   echoServers,
 		"health-servers": healthServers,
 		"idle-client":    idleClient,
+		"members":        members,
 		"scale-client":   scaleClients,
 	}
 }
 
 func measure(o Order) (*report.Row, error) {
-	klog.SetOutput(io.Discard)
 	for _, r := range All() {
 		if r.Name != o.Name {
 			continue

@@ -119,15 +119,15 @@ func RPC(e *rig.Env, row *report.Row) error {
 	}
 	for _, c := range []string{net, pick} {
 		for _, other := range []string{peer, fixed} {
-			x := row.Compare(c, callsFigure, muster, other, "pairs")
+			x := row.Compare(c, callsFigure, musterSide, other, "pairs")
 			if other == peer && c == net {
 				x.Draw("RPC throughput (more is better), beside " + other)
 				x.AtLeast(0.97)
 				x.Spans(1)
 			}
-			row.Compare(c, "time of a call, p50", muster, other, "pairs").Draw("time of a call, p50, " + c + ", beside " + other)
-			row.Compare(c, "time of a call, p99", muster, other, "pairs")
-			row.Compare(c, "allocations per call", muster, other, "pairs")
+			row.Compare(c, "time of a call, p50", musterSide, other, "pairs").Draw("time of a call, p50, " + c + ", beside " + other)
+			row.Compare(c, "time of a call, p99", musterSide, other, "pairs")
+			row.Compare(c, "allocations per call", musterSide, other, "pairs")
 		}
 	}
 	return nil
@@ -135,7 +135,7 @@ func RPC(e *rig.Env, row *report.Row) error {
 
 const callsFigure = "calls per second"
 
-var rpcSides = []string{muster, peer, fixed}
+var rpcSides = []string{musterSide, peer, fixed}
 
 func rpcOption(side, endpoint string, at []string) (client.Option, error) {
 	if side == fixed {

@@ -93,8 +93,8 @@ func scaleOf(e *rig.Env, row *report.Row, n int, equal bool, balancers []string)
 		}
 		s := scaleRun{e, row, c, n, changes, m}
 		for i := range e.Reps(scaleOpens(b), 1) {
-			for _, side := range []string{muster, peer} {
-				if err := s.side(side, scaleOrder{side, node.Endpoint(), b}, i == 0 && b == roundRobin); err != nil {
+			for _, side := range []string{musterSide, peer} {
+				if err := s.side(side, scaleOrder{side, node.Endpoint(), b}, i == 0 && equal && b == roundRobin); err != nil {
 					return fmt.Errorf("%s, %s: %w", b, side, err)
 				}
 			}
@@ -107,7 +107,7 @@ func scaleOf(e *rig.Env, row *report.Row, n int, equal bool, balancers []string)
 // scaleOpens is how many processes are measured, one after another.
 func scaleOpens(balancer string) int {
 	if balancer == roundRobin {
-		return 3
+		return 2
 	}
 	return 1
 }
@@ -131,8 +131,10 @@ func (s scaleRun) side(side string, o scaleOrder, nothing bool) error {
 	if err := child.Ask("open", o, &first); err != nil {
 		return err
 	}
-	s.row.Add(s.c, firstFigure, side, report.Nanoseconds, float64(first.Took))
-	s.row.Add(s.c, liveFigure, side, report.Bytes, float64(first.Live)/float64(s.n))
+	if o.Balancer == roundRobin || o.Balancer == consistent { // the others' are the same as the first's
+		s.row.Add(s.c, firstFigure, side, report.Nanoseconds, float64(first.Took))
+		s.row.Add(s.c, liveFigure, side, report.Bytes, float64(first.Live)/float64(s.n))
+	}
 	if side == peer {
 		return s.refreshes(child)
 	}
@@ -178,8 +180,8 @@ func (s scaleRun) pushes(child *rig.Child) error {
 		s.add(cost, 2)
 		return nil
 	}
-	gap := max(20*time.Millisecond, 4*cost.Rebuild/2)
-	for range s.e.Reps(3, 1) {
+	gap := max(20*time.Millisecond, 3*cost.Rebuild/2)
+	for range s.e.Reps(2, 1) {
 		cost, err := s.window(child, func() error {
 			for i := range 2 * s.changes {
 				if err := s.turn(i%2 == 0); err != nil {
@@ -212,9 +214,9 @@ func (s scaleRun) window(child *rig.Child, do func() error) (cost spent, err err
 
 func (s scaleRun) add(cost spent, changes int) {
 	n := float64(changes)
-	s.row.Add(s.c, changeCPU, muster, report.Nanoseconds, float64(cost.CPU)/n)
-	s.row.Add(s.c, changeBytes, muster, report.Bytes, float64(cost.Bytes)/n)
-	s.row.Add(s.c, rebuildFigure, muster, report.Nanoseconds, float64(cost.Rebuild)/n)
+	s.row.Add(s.c, changeCPU, musterSide, report.Nanoseconds, float64(cost.CPU)/n)
+	s.row.Add(s.c, changeBytes, musterSide, report.Bytes, float64(cost.Bytes)/n)
+	s.row.Add(s.c, rebuildFigure, musterSide, report.Nanoseconds, float64(cost.Rebuild)/n)
 }
 
 // nothing is what the process uses while nothing changes.
@@ -227,8 +229,8 @@ func (s scaleRun) nothing(child *rig.Child) error {
 	if err != nil {
 		return err
 	}
-	s.row.Add(s.c, noneCPU, muster, report.Nanoseconds, float64(cost.CPU))
-	s.row.Add(s.c, noneBytes, muster, report.Bytes, float64(cost.Bytes))
+	s.row.Add(s.c, noneCPU, musterSide, report.Nanoseconds, float64(cost.CPU))
+	s.row.Add(s.c, noneBytes, musterSide, report.Bytes, float64(cost.Bytes))
 	return nil
 }
 
@@ -264,7 +266,7 @@ func (s scaleRun) refreshes(child *rig.Child) error {
 }
 
 func (s scaleRun) compare(large, equal bool, balancer string) {
-	one := s.row.Compare(s.c, changeCPU, muster, peer, "p50")
+	one := s.row.Compare(s.c, changeCPU, musterSide, peer, "p50")
 	if large {
 		one.Draw("one change among " + s.c + ": CPU")
 		switch {
@@ -274,13 +276,15 @@ func (s scaleRun) compare(large, equal bool, balancer string) {
 			one.AtMost(0.05)
 		}
 	}
-	s.row.Compare(s.c, changeBytes, muster, peer, "p50")
-	if s.row.Values(s.c, noneCPU, muster) != nil {
-		s.row.Compare(s.c, noneCPU, muster, peer, "p50")
-		s.row.Compare(s.c, noneBytes, muster, peer, "p50")
+	s.row.Compare(s.c, changeBytes, musterSide, peer, "p50")
+	if s.row.Values(s.c, noneCPU, musterSide) != nil {
+		s.row.Compare(s.c, noneCPU, musterSide, peer, "p50")
+		s.row.Compare(s.c, noneBytes, musterSide, peer, "p50")
 	}
-	s.row.Compare(s.c, firstFigure, muster, peer, "p50")
-	s.row.Compare(s.c, liveFigure, muster, peer, "p50")
+	if s.row.Values(s.c, firstFigure, musterSide) != nil {
+		s.row.Compare(s.c, firstFigure, musterSide, peer, "p50")
+		s.row.Compare(s.c, liveFigure, musterSide, peer, "p50")
+	}
 }
 
 // crowd writes n instances of big-svc and one of small-svc.
