@@ -55,7 +55,7 @@ func run() int {
 	}
 	if *list {
 		for _, s := range chosen {
-			fmt.Printf("%-26s %s: %s\n", s.Name, s.Fault, s.Promise)
+			fmt.Fprintf(os.Stdout, "%-26s %s: %s\n", s.Name, s.Fault, s.Promise)
 		}
 		return 0
 	}
@@ -66,7 +66,7 @@ func run() int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
 	began := time.Now()
-	rows := rig.RunAll(ctx, chosen, *seed, *side, func(format string, args ...any) { fmt.Printf(format+"\n", args...) })
+	rows := rig.RunAll(ctx, chosen, *seed, *side, func(format string, args ...any) { fmt.Fprintf(os.Stdout, format+"\n", args...) })
 	rig.Table(os.Stdout, rows)
 	broken := 0
 	for _, r := range rows {
@@ -74,7 +74,7 @@ func run() int {
 			broken++
 		}
 	}
-	fmt.Printf("%d scenarios, %d broken promises, %v, seed %d\n", len(rows), broken, time.Since(began).Round(time.Second), *seed)
+	fmt.Fprintf(os.Stdout, "%d scenarios, %d broken promises, %v, seed %d\n", len(rows), broken, time.Since(began).Round(time.Second), *seed)
 	if broken > 0 {
 		return 1
 	}

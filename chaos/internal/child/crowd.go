@@ -49,19 +49,11 @@ func crowd(ctx context.Context, c *control) error {
 				continue
 			}
 			n, _ := strconv.Atoi(rest)
-			failed := 0
-			for i := range n {
-				spec.Advertise = fmt.Sprintf("10.%d.255.%d:80", number, i%200+1)
-				r, err := m.Gate.Register(spec)
-				if err != nil {
-					cancel()
-					wg.Wait()
-					return err
-				}
-				time.Sleep(rand.N(5 * time.Millisecond))
-				if r.Deregister() != nil {
-					failed++
-				}
+			failed, err := pairs(m.Gate, spec, number, n)
+			if err != nil {
+				cancel()
+				wg.Wait()
+				return err
 			}
 			c.say(Event{Event: "done", Done: "pairs", N: failed})
 		}
@@ -69,6 +61,22 @@ func crowd(ctx context.Context, c *control) error {
 	cancel()
 	wg.Wait()
 	return m.Close()
+}
+
+// pairs registers and deregisters one instance n times, and counts the deregistrations that failed.
+func pairs(g *gate.Gate, spec gate.Spec, number, n int) (failed int, err error) {
+	for i := range n {
+		spec.Advertise = fmt.Sprintf("10.%d.255.%d:80", number, i%200+1)
+		r, err := g.Register(spec)
+		if err != nil {
+			return failed, err
+		}
+		<-time.After(rand.N(5 * time.Millisecond))
+		if r.Deregister() != nil {
+			failed++
+		}
+	}
+	return failed, nil
 }
 
 // tellServing tells the number of those that serve whenever it becomes, or ceases to be, all of them.

@@ -20,7 +20,7 @@ func left() (n int, stacks string) {
 		if n, stacks = count(); n == 0 {
 			return 0, ""
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-time.After(50 * time.Millisecond)
 	}
 	return n, stacks
 }

@@ -25,7 +25,7 @@ func crowd(name string, processes, each int) rig.Scenario {
 		words = fmt.Sprintf("%d instances by one process", all)
 	}
 	return rig.Scenario{
-		Name: name, Fault: words + ", etcd's data wiped", TTL: realTTL, Limit: 3 * time.Minute,
+		Name: name, Fault: words + ", etcd's data wiped", TTL: realTTL, Alone: true, Limit: 3 * time.Minute,
 		Promise: fmt.Sprintf("all serving within %v, at most %d requests each, no call fails, nothing is left", crowdSoon, perInstance),
 		Run: func(ctx context.Context, w *rig.World) error {
 			began := time.Now()

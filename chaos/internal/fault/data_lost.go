@@ -13,7 +13,7 @@ func wiped() rig.Scenario {
 	return rig.Scenario{
 		Name: "wiped", Fault: "etcd's data wiped, started empty", Promise: "every instance serving within 3 s, no call fails",
 		Run: func(ctx context.Context, w *rig.World) error {
-			if err := fill(ctx, w, 50); err != nil { // the new data must not reach the old revision by chance
+			if err := churn(ctx, w); err != nil {
 				return err
 			}
 			w.StopNodes(w.Nodes...)
@@ -50,7 +50,7 @@ func restoredOlder() rig.Scenario {
 			if err := w.Restored(ctx, time.Now(), soon); err != nil {
 				return err
 			}
-			if err := fill(ctx, w, 50); err != nil {
+			if err := churn(ctx, w); err != nil {
 				return err
 			}
 			w.StopNodes(w.Nodes...)
@@ -76,6 +76,9 @@ func restoredOlder() rig.Scenario {
 			if err := w.Restored(ctx, time.Now(), soon); err != nil {
 				return err
 			}
+			if err := heard(ctx, w); err != nil {
+				return err
+			}
 			return w.Steady(ctx)
 		},
 	}
@@ -97,7 +100,38 @@ func back(ctx context.Context, w *rig.World) error {
 	if err := w.Restored(ctx, at, soon); err != nil {
 		return err
 	}
+	if err := heard(ctx, w); err != nil {
+		return err
+	}
 	return w.Steady(ctx)
+}
+
+// heard replaces an instance and checks that the caller hears of it: what it knew before goes on serving it even where its
+// watch has gone silent.
+func heard(ctx context.Context, w *rig.World) error {
+	if err := w.Of(rig.ServiceB)[0].Term(ctx); err != nil {
+		return err
+	}
+	if _, err := w.SpawnListening(ctx, rig.ServiceB); err != nil {
+		return err
+	}
+	return w.Restored(ctx, time.Now(), soon)
+}
+
+// churn gives the keys a history that what happens after the loss of the data can't reach by chance: a watch that was not
+// told would go on where it was, and stay silent.
+func churn(ctx context.Context, w *rig.World) error {
+	for range 15 {
+		for _, i := range w.Instances() {
+			if _, err := w.Observer.Client().Delete(ctx, i.Key()); err != nil {
+				return err
+			}
+		}
+		if err := w.Restored(ctx, time.Now(), time.Second); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fill writes keys that have nothing to do with Muster.

@@ -69,6 +69,9 @@ func blackHole(name string, d rig.Direction) rig.Scenario {
 			if err := w.Restored(ctx, at, 5*time.Second); err != nil {
 				return err
 			}
+			if err := heard(ctx, w); err != nil {
+				return err
+			}
 			return w.Steady(ctx)
 		},
 	}

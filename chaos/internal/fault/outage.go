@@ -27,7 +27,10 @@ func outage(name, words string, away time.Duration) rig.Scenario {
 			if err := w.Restored(ctx, at, soon); err != nil {
 				return err
 			}
-			return w.Steady(ctx)
+			if err := w.Steady(ctx); err != nil {
+				return err
+			}
+			return heard(ctx, w)
 		},
 	}
 }
@@ -51,7 +54,10 @@ func majorityLost() rig.Scenario {
 			if err := w.Restored(ctx, at, soon); err != nil {
 				return err
 			}
-			return w.Steady(ctx)
+			if err := w.Steady(ctx); err != nil {
+				return err
+			}
+			return heard(ctx, w)
 		},
 	}
 }

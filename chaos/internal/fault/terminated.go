@@ -3,7 +3,6 @@ package fault
 import (
 	"context"
 	"errors"
-	"syscall"
 	"time"
 
 	"github.com/muster-go/muster/chaos/internal/rig"
@@ -149,10 +148,12 @@ func terminatedInOutage() rig.Scenario {
 // leaves ends an instance and checks that it is gone from the registry as soon as it was told to, not when it has ended.
 func leaves(ctx context.Context, w *rig.World, i *rig.Instance) error {
 	at := time.Now()
-	i.Expect(rig.Nothing)
-	i.Signal(syscall.SIGTERM)
+	i.AskToEnd()
 	if err := w.Gone(ctx, i, at, time.Second); err != nil {
 		return err
+	}
+	if !w.Observer.Announced(i.Key()) {
+		w.Breach("%s left without announcing it", i.Name)
 	}
 	if err := i.Term(ctx); err != nil {
 		return err

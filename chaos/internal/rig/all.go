@@ -7,14 +7,18 @@ import (
 	"sync"
 )
 
-// RunAll runs scenarios beside each other, the long ones first, and returns their rows in the order in which they were
+// RunAll runs scenarios beside each other, the long ones first and those that have to be alone last, and returns their rows in the order in which they were
 // given. The seed of each is made of the suite's and of its name, so that one can be repeated alone.
 func RunAll(ctx context.Context, all []Scenario, seed uint64, side int, out func(string, ...any)) []Row {
-	order := make([]int, len(all))
-	for n := range all {
-		order[n] = n
+	var beside, alone []int
+	for n, s := range all {
+		if s.Alone {
+			alone = append(alone, n)
+		} else {
+			beside = append(beside, n)
+		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
+	slices.SortStableFunc(beside, func(a, b int) int {
 		switch {
 		case all[a].Long == all[b].Long:
 			return 0
@@ -30,8 +34,24 @@ func RunAll(ctx context.Context, all []Scenario, seed uint64, side int, out func
 		out(format, args...)
 	}
 	rows := make([]Row, len(all))
-	next := make(chan int, len(order))
-	for _, n := range order {
+	do := func(n int, ports *ports) {
+		s := all[n]
+		if ctx.Err() != nil {
+			rows[n] = Row{Name: s.Name, Fault: s.Fault, Promise: s.Promise, Breaches: []string{"not run: interrupted"}}
+			return
+		}
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(s.Name))
+		rows[n] = run(ctx, s, seed^h.Sum64(), ports, serial)
+		word := "kept"
+		if !rows[n].Kept() {
+			word = "BROKEN"
+		}
+		serial("%-24s %6.1fs  %s: %d calls at %.0f/s, %d failed", s.Name, rows[n].Took.Seconds(), word, rows[n].Calls,
+			rows[n].Rate, rows[n].Failed)
+	}
+	next := make(chan int, len(beside))
+	for _, n := range beside {
 		next <- n
 	}
 	close(next)
@@ -40,23 +60,13 @@ func RunAll(ctx context.Context, all []Scenario, seed uint64, side int, out func
 		wg.Go(func() {
 			ports := newPorts(slot)
 			for n := range next {
-				s := all[n]
-				if ctx.Err() != nil {
-					rows[n] = Row{Name: s.Name, Fault: s.Fault, Promise: s.Promise, Breaches: []string{"not run: interrupted"}}
-					continue
-				}
-				h := fnv.New64a()
-				_, _ = h.Write([]byte(s.Name))
-				rows[n] = run(ctx, s, seed^h.Sum64(), ports, serial)
-				word := "kept"
-				if !rows[n].Kept() {
-					word = "BROKEN"
-				}
-				serial("%-24s %6.1fs  %s: %d calls at %.0f/s, %d failed", s.Name, rows[n].Took.Seconds(), word, rows[n].Calls,
-					rows[n].Rate, rows[n].Failed)
+				do(n, ports)
 			}
 		})
 	}
 	wg.Wait()
+	for _, n := range alone {
+		do(n, newPorts(0))
+	}
 	return rows
 }

@@ -56,12 +56,15 @@ func (w *World) missing(ctx context.Context) string {
 
 // awaitExpected waits until the registry shows what is expected.
 func (w *World) awaitExpected(ctx context.Context) error {
-	for {
+	for last := ""; ; {
 		what := w.missing(ctx)
 		if what == "" {
 			return nil
 		}
 		if ctx.Err() != nil {
+			if last != "" {
+				what = last // this look was cut short
+			}
 			err := fmt.Errorf("the registry is not as it should be: %s", what)
 			for _, i := range w.Instances() {
 				if i.Addr != "" && strings.Contains(what, i.Addr) {
@@ -70,6 +73,7 @@ func (w *World) awaitExpected(ctx context.Context) error {
 			}
 			return err
 		}
+		last = what
 		pause(ctx, 20*time.Millisecond)
 	}
 }

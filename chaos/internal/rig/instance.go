@@ -35,6 +35,7 @@ type Instance struct {
 
 	w       *World
 	excused bool // it was killed, so that nothing can be asked of its end
+	told    bool // it has been asked to end
 	asked   bool // its end has been accounted for
 }
 
@@ -125,13 +126,23 @@ func (i *Instance) Kill() {
 
 // Term ends an instance with SIGTERM and waits for it.
 func (i *Instance) Term(ctx context.Context) error {
-	i.set(Nothing)
-	i.Signal(syscall.SIGTERM)
+	i.AskToEnd()
 	if _, err := i.Wait(ctx); err != nil {
 		return err
 	}
 	i.w.account(i)
 	return nil
+}
+
+// AskToEnd sends an instance SIGTERM, once.
+func (i *Instance) AskToEnd() {
+	i.set(Nothing)
+	if i.told {
+		return
+	}
+	i.told = true
+	i.w.Observer.tell(i.Key())
+	i.Signal(syscall.SIGTERM)
 }
 
 // Expect says what the registry is to show of the instance from now on.

@@ -41,6 +41,7 @@ type sighting struct {
 	at      time.Time
 	listed  bool
 	leaving bool // announced
+	told    bool // the process has been asked to end: whatever ends its listing now is its leave
 	unknown bool // etcd's data were replaced: nothing is known from here on
 }
 
@@ -273,18 +274,48 @@ func (o *Observer) departed(key string, at time.Time, grace time.Duration) bool 
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var since time.Time // of the announcement
+	told := false
 	for _, s := range o.seen[key] {
 		if s.at.After(at.Add(2 * grace)) { // the caller may hear of a return before the observer does
 			break
 		}
 		switch {
-		case s.leaving && since.IsZero():
-			since = s.at
+		case s.told:
+			told = true
 		case s.listed || s.unknown:
-			since = time.Time{}
+			since, told = time.Time{}, told && s.unknown
+		case (s.leaving || told) && since.IsZero():
+			since = s.at
 		}
 	}
 	return !since.IsZero() && at.After(since.Add(grace))
+}
+
+// tell notes that an instance has been asked to end.
+func (o *Observer) tell(key string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen[key] = append(o.seen[key], sighting{at: time.Now(), told: true})
+}
+
+// Announced reports whether an instance that was listed has announced its leave since it was asked to end.
+func (o *Observer) Announced(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	listed, told := false, false
+	for _, s := range o.seen[key] {
+		switch {
+		case s.told:
+			told = true
+		case s.listed:
+			listed, told = true, false
+		case s.leaving && told:
+			return true
+		case !told:
+			listed = false // withdrawn before
+		}
+	}
+	return !listed
 }
 
 // addresses returns the part behind the service of each serving key, by service.

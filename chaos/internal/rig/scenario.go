@@ -21,6 +21,8 @@ type Scenario struct {
 	Late bool
 	// Long scenarios are started first, so that the others run beside them.
 	Long bool
+	// Alone scenarios are run last, with nothing beside them: what they measure is time.
+	Alone bool
 	// Env is added to the environment of every process of Muster's.
 	Env []string
 	// Tune changes the cluster before it starts.
