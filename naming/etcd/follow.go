@@ -24,7 +24,7 @@ type follower struct {
 	keys []string
 	// from is the revision that is known already; 0 means that read has to be called first.
 	from int64
-	// read reads everything and returns the revision of what it read.
+	// read reads everything and returns the revision of what it read. It bounds each request itself.
 	read func(ctx context.Context, h *handle) (int64, error)
 	// apply takes the events of one or more revisions, in order.
 	apply func(events []*clientv3.Event)
@@ -122,9 +122,7 @@ func followOnce(ctx context.Context, c *connection, f *follower, stream int) err
 }
 
 func (f *follower) readAll(ctx context.Context, c *connection, h *handle) error {
-	rctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	rev, err := f.read(rctx, h)
+	rev, err := f.read(ctx, h)
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,8 @@ func (d *Driver) Join(ctx context.Context, c naming.Claim) (naming.Membership, e
 	if err != nil {
 		return nil, err
 	}
-	if inst.ID == "" {
-		return nil, fmt.Errorf("%w: %s at %s has no ID", naming.ErrInvalid, inst.Service, inst.Addr)
+	if inst.ID == "" || len(inst.ID) > maxID {
+		return nil, fmt.Errorf("%w: %s at %s has an ID of %d bytes: want 1 to %d", naming.ErrInvalid, inst.Service, inst.Addr, len(inst.ID), maxID)
 	}
 	if _, err := encodeServing(d.cfg.Namespace, inst, stateDegraded); err != nil {
 		return nil, err

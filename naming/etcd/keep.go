@@ -41,6 +41,8 @@ type keeper struct {
 
 func (k *keeper) read(ctx context.Context, h *handle) (int64, error) {
 	m := k.m
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	r, err := h.Txn(ctx).Then(
 		clientv3.OpGet(m.keys.roster), clientv3.OpGet(m.keys.serving), clientv3.OpGet(m.keys.operator)).Commit()
 	if err != nil {

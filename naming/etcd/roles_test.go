@@ -210,8 +210,9 @@ func TestRolesErrors(t *testing.T) {
 func TestWallHolds(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[string]bool{
-		"3.4.23": false, "3.5.21": false, "3.6.4": false, "3.7.0": false, "3.7.1": true, "3.7.1-rc.0": false, "3.7.3": true, "3.10.0": true, "4.0.0": true,
-		"3.7.0-rc.1": false, "": false, "x": false, "3": false, "3.7": false, "3.7.x": false, "2.9.9": false,
+		"3.4.23": false, "3.4.99": false, "3.5.21": false, "3.5.34": false, "3.5.35": true, "3.5.36": true, "3.6.15": false, "3.6.16": true,
+		"3.7.0": false, "3.7.1-rc.0": false, "3.7.1": true, "3.7.3": true, "3.8.0": true, "3.10.0": true, "4.0.0": true, "2.9.99": false,
+		"": false, "x": false, "3": false, "3.7": false, "3.7.x": false, "3.7.-1": false,
 	} {
 		if WallHolds(v) != want {
 			t.Errorf("%q: %v", v, !want)

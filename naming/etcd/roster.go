@@ -3,6 +3,7 @@ package etcd
 import (
 	"encoding/json"
 	"time"
+	"unicode/utf8"
 
 	"github.com/muster-go/muster/naming"
 )
@@ -39,7 +40,7 @@ func encodeRoster(ns naming.Namespace, id string, st naming.Status) string {
 
 // decodeRoster reads a roster value; ok is false for what is none of this namespace's.
 func decodeRoster(ns naming.Namespace, value []byte) (e rosterEntry, ok bool) {
-	if len(value) > maxValue || json.Unmarshal(value, &e) != nil || e.ID == "" {
+	if len(value) > maxValue || !utf8.Valid(value) || json.Unmarshal(value, &e) != nil || e.ID == "" || len(e.ID) > maxID {
 		return rosterEntry{}, false
 	}
 	return e, !foreign(e.Namespace, ns.Name()) && !foreign(e.Group, ns.Group())
@@ -48,7 +49,7 @@ func decodeRoster(ns naming.Namespace, value []byte) (e rosterEntry, ok bool) {
 // decodeOrder returns the operator's order for the instance of that id, or nil where there is none in force.
 func decodeOrder(id string, value []byte, now time.Time) *naming.Offline {
 	var o order
-	if len(value) > maxValue || json.Unmarshal(value, &o) != nil || o.ID != id {
+	if len(value) > maxValue || !utf8.Valid(value) || json.Unmarshal(value, &o) != nil || o.ID != id {
 		return nil
 	}
 	if !o.Until.IsZero() && !now.Before(o.Until) {

@@ -22,8 +22,12 @@ const (
 	stateDegraded = "degraded"
 )
 
-// maxValue bounds what is decoded: a stranger's megabyte must cost nothing.
-const maxValue = 64 << 10
+const (
+	// maxValue bounds what is decoded: a stranger's megabyte must cost nothing.
+	maxValue = 64 << 10
+	// maxID bounds an instance's id, which is compared, logged and shown. Muster's own have 26 bytes.
+	maxID = 128
+)
 
 // wireInstance is the format of kitex-contrib/registry-etcd.
 type wireInstance struct {
@@ -81,6 +85,9 @@ func decodeServing(ns naming.Namespace, service, addr string, value []byte) (ins
 	i := naming.Instance{
 		Service: service, Network: w.Network, Addr: addr, Weight: w.Weight,
 		ID: w.Tags[tagID], Degraded: w.Tags[tagState] == stateDegraded,
+	}
+	if len(i.ID) > maxID {
+		return nil, false, errors.New("value's instance id is too long")
 	}
 	leaving = w.Tags[tagState] == stateLeaving
 	for _, k := range []string{tagNamespace, tagGroup, tagID, tagState} {

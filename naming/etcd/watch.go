@@ -12,8 +12,12 @@ import (
 	"github.com/muster-go/muster/naming"
 )
 
-// readPage bounds one answer when a service's list is read.
-const readPage = 2000
+// A service's list is read page by page, each within readTimeout. The first page is small, and the next ones grow only while
+// the answers stay small: what a stranger has written there may be a megabyte for each key.
+const (
+	firstPage, readPage  = 100, 2000
+	smallPage, largePage = 1 << 20, 8 << 20 // bytes
+)
 
 // Watch implements naming.Watcher.
 func (d *Driver) Watch(ctx context.Context, service string, emit func(naming.Update)) error {
@@ -77,22 +81,43 @@ func (v *serviceView) read(ctx context.Context, h *handle) (int64, error) {
 // readRange calls each with all keys below dir at that revision, or at the latest where it is 0, and returns it.
 func readRange(ctx context.Context, h *handle, dir string, rev int64, each func(key, value []byte)) (int64, error) {
 	end := clientv3.GetPrefixRangeEnd(dir)
+	page := firstPage
 	for from := dir; ; {
-		r, err := h.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(readPage), clientv3.WithRev(rev))
+		r, err := readOnce(ctx, h, from, clientv3.WithRange(end), clientv3.WithLimit(int64(page)), clientv3.WithRev(rev))
 		if err != nil {
 			return 0, err
 		}
 		if rev == 0 {
 			rev = r.Header.Revision
 		}
+		size := 0
 		for _, kv := range r.Kvs {
+			size += len(kv.Value)
 			each(kv.Key, kv.Value)
 		}
 		if !r.More || len(r.Kvs) == 0 {
 			return rev, nil
 		}
 		from = string(r.Kvs[len(r.Kvs)-1].Key) + "\x00"
+		page = nextPage(page, size)
 	}
+}
+
+func readOnce(ctx context.Context, h *handle, from string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return h.Get(ctx, from, opts...)
+}
+
+// nextPage returns how many keys to ask for, after an answer of size bytes to a page.
+func nextPage(page, size int) int {
+	switch {
+	case size > largePage:
+		return max(page/8, 1)
+	case size < smallPage:
+		return min(page*8, readPage)
+	}
+	return page
 }
 
 func (v *serviceView) apply(events []*clientv3.Event) {

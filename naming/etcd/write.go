@@ -91,7 +91,7 @@ func (m *membership) learn(ctx context.Context, h *handle, roster, serving *mvcc
 		b.replace = serving.ModRevision
 	}
 	b.rosterGone = roster == nil || clientv3.LeaseID(roster.Lease) != m.s.id
-	if roster != nil && b.rosterGone { // our own value, under a lease of before
+	if roster != nil && b.rosterGone { // our own value under a lease of before, or what is no instance's
 		return b, m.drop(ctx, h, roster)
 	}
 	return b, nil
@@ -128,14 +128,11 @@ func (m *membership) drop(ctx context.Context, h *handle, kv *mvccpb.KeyValue) e
 	return err
 }
 
-// holder returns who else holds the address, or "".
+// holder returns who else holds the address, or "". What is no instance of this namespace holds nothing, so that junk on the
+// roster can't keep anybody out.
 func (m *membership) holder(roster, serving *mvccpb.KeyValue) string {
 	if roster != nil && clientv3.LeaseID(roster.Lease) != m.s.id {
-		e, ok := decodeRoster(m.d.cfg.Namespace, roster.Value)
-		switch {
-		case !ok:
-			return strangerID
-		case e.ID != m.inst.ID:
+		if e, ok := decodeRoster(m.d.cfg.Namespace, roster.Value); ok && e.ID != m.inst.ID {
 			return e.ID
 		}
 	}
@@ -151,7 +148,7 @@ func servingID(kv *mvccpb.KeyValue) string {
 		return ""
 	}
 	var w wireInstance
-	if json.Unmarshal(kv.Value, &w) != nil {
+	if json.Unmarshal(kv.Value, &w) != nil || len(w.Tags[tagID]) > maxID {
 		return ""
 	}
 	return w.Tags[tagID]
