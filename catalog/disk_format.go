@@ -78,6 +78,6 @@ func decodeCopy(data []byte, scope, service string) (*View, error) {
 		}
 		v.Instances[n] = &inst
 	}
-	v.Instances = sorted(v.Instances)
+	v.Instances = sorted(nil, v.Instances)
 	return v, nil
 }

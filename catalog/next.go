@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-go/muster/internal/ends"
 	"github.com/muster-go/muster/naming"
 )
 
@@ -41,7 +42,8 @@ func (m missing) over(now time.Time) bool {
 
 // updated is the state after the registry's update. hold is how long suspects are kept; 0 means never.
 func (s state) updated(u naming.Update, now time.Time, hold time.Duration) state {
-	listed := stable(merged(s.listed, s.suspects()), sorted(u.Snapshot.Instances))
+	known := merged(s.listed, s.suspects())
+	listed := stable(known, sorted(known, u.Snapshot.Instances))
 	left := make(map[string]bool, len(u.Left))
 	for _, a := range u.Left {
 		left[a] = true
@@ -141,10 +143,12 @@ func merged(listed, suspects []*naming.Instance) []*naming.Instance {
 	return append(out, listed...)
 }
 
-// sorted returns in, or a sorted copy without nils and duplicates where a driver did not keep its promise.
-func sorted(in []*naming.Instance) []*naming.Instance {
+// sorted returns in, or a sorted copy without nils and duplicates where a driver did not keep its promise. What in shares
+// with the ends of known, which is sorted, is not looked at.
+func sorted(known, in []*naming.Instance) []*naming.Instance {
+	front, back := ends.Common(known, in)
 	ok := true
-	for i := range in {
+	for i := max(front-1, 0); i < min(len(in)-back+1, len(in)); i++ {
 		if in[i] == nil || i > 0 && (in[i-1] == nil || in[i-1].Addr >= in[i].Addr) {
 			ok = false
 			break
@@ -158,10 +162,12 @@ func sorted(in []*naming.Instance) []*naming.Instance {
 	return slices.CompactFunc(out, func(a, b *naming.Instance) bool { return a.Addr == b.Addr })
 }
 
-// stable returns next with the pointers of prev where the instances are equal.
+// stable returns next with the pointers of prev where the instances are equal. Both are sorted.
 func stable(prev, next []*naming.Instance) []*naming.Instance {
+	front, back := ends.Common(prev, next)
+	prev = prev[front : len(prev)-back]
 	out, copied := next, false
-	for i, n := range next {
+	for i, n := range next[front : len(next)-back] {
 		for len(prev) > 0 && prev[0].Addr < n.Addr {
 			prev = prev[1:]
 		}
@@ -169,7 +175,7 @@ func stable(prev, next []*naming.Instance) []*naming.Instance {
 			if !copied {
 				out, copied = slices.Clone(next), true
 			}
-			out[i] = prev[0]
+			out[front+i] = prev[0]
 		}
 	}
 	return out

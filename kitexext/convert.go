@@ -12,6 +12,7 @@ import (
 	"github.com/cloudwego/kitex/pkg/utils"
 
 	"github.com/muster-go/muster/catalog"
+	"github.com/muster-go/muster/internal/ends"
 	"github.com/muster-go/muster/naming"
 )
 
@@ -63,6 +64,7 @@ type list struct {
 	made     time.Time
 	seq      uint64
 	revision int64
+	view     []*naming.Instance // what result was made of
 	result   discovery.Result
 }
 
@@ -151,14 +153,20 @@ func (c *converter) convert(v *catalog.View) *list {
 	defer c.mu.Unlock()
 	old := c.last.Load()
 	var prev []discovery.Instance
+	out := make([]discovery.Instance, len(v.Instances))
+	front, back := 0, 0
 	if old != nil {
 		if old.seq >= v.Seq {
 			return old
 		}
 		prev = old.result.Instances
+		front, back = ends.Common(old.view, v.Instances)
+		copy(out, prev[:front])
+		copy(out[len(out)-back:], prev[len(prev)-back:])
+		prev = prev[front : len(prev)-back]
 	}
-	out := make([]discovery.Instance, len(v.Instances))
-	for n, i := range v.Instances {
+	for n := front; n < len(out)-back; n++ {
+		i := v.Instances[n]
 		for len(prev) > 0 && prev[0].(*instance).of.Addr < i.Addr {
 			prev[0].(*instance).gone.Store(true)
 			prev = prev[1:]
@@ -175,7 +183,7 @@ func (c *converter) convert(v *catalog.View) *list {
 	for _, i := range prev {
 		i.(*instance).gone.Store(true)
 	}
-	l := &list{of: c, made: time.Now(), seq: v.Seq, revision: v.Revision, result: discovery.Result{Cacheable: true, CacheKey: v.Service, Instances: out}}
+	l := &list{of: c, made: time.Now(), seq: v.Seq, revision: v.Revision, view: v.Instances, result: discovery.Result{Cacheable: true, CacheKey: v.Service, Instances: out}}
 	c.last.Store(l)
 	return l
 }
