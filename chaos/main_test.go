@@ -83,7 +83,7 @@ func TestBrokenPromiseIsSeen(t *testing.T) {
 // TestNothingOutlivesTheSuite kills a suite that runs and looks for what it started.
 func TestNothingOutlivesTheSuite(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), suiteVar+"=1")
+	cmd.Env = append(os.Environ(), suiteVar+"=1", "TMPDIR="+t.TempDir()) // it won't tidy up
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

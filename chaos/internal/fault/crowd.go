@@ -51,11 +51,11 @@ func crowd(name string, processes, each int) rig.Scenario {
 					return err
 				}
 			}
+			count := w.CountRequests(ctx) // the nodes' own count begins with them, at 0
 			at, err := w.StartNodes(ctx)
 			if err != nil {
 				return err
 			}
-			count := w.CountRequests(ctx)
 			if err := w.Observer.Open(ctx); err != nil {
 				return err
 			}
