@@ -348,7 +348,7 @@ func TestNeverPlainText(t *testing.T) {
 			b, err := os.ReadFile(f)
 			must(t, err)
 			must(t, os.WriteFile(f, []byte("no PEM"), 0o600))
-			defer os.WriteFile(f, b, 0o600) //nolint:errcheck // the next round's New finds out
+			defer os.WriteFile(f, b, 0o600)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		_, err := d.Join(ctx, claim("user-svc", 1))

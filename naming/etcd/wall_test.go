@@ -413,7 +413,7 @@ func wallLeaseCalls() []wallCall {
 		{"Lease/LeaseGrant", "prod's id: it exists", anyUser, func(ctx context.Context, i *intruder) error {
 			_, err := i.leases().LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: 5, ID: i.lease})
 			if !strings.Contains(fmt.Sprint(err), "already exists") {
-				return fmt.Errorf("%w: %v", rpctypes.ErrPermissionDenied, err)
+				return fmt.Errorf("%w: %w", rpctypes.ErrPermissionDenied, err)
 			}
 			return err
 		}},
