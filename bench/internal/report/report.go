@@ -167,7 +167,7 @@ func (x *Ratio) AtLeast(limit float64) *Ratio {
 // Spans asks for an interval that reaches up to v, too.
 func (x *Ratio) Spans(v float64) {
 	x.Target += ", interval reaches " + trim(v)
-	x.Met = x.Met && float64(x.Hi) >= v
+	x.Met = x.Met && !(float64(x.Hi) < v) // there may be none
 }
 
 // Draw puts the ratio into the chart.

@@ -95,7 +95,8 @@ func (r *Rig) Start(kind string, env ...string) (*Child, error) {
 		return nil, err
 	}
 	c := &Child{cmd: exec.Command(self)}
-	c.cmd.Env = append(append(os.Environ(), childEnv+"="+kind), env...)
+	// clientv3 is to keep to itself what it tries again: registry-etcd leaves its log as it is.
+	c.cmd.Env = append(append(os.Environ(), childEnv+"="+kind, "ETCD_CLIENT_DEBUG=fatal"), env...)
 	c.cmd.Stderr = os.Stderr
 	c.cmd.SysProcAttr = dieWithParent()
 	if c.in, err = c.cmd.StdinPipe(); err != nil {

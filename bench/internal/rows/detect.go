@@ -51,7 +51,7 @@ func Detect(e *rig.Env, row *report.Row) error {
 	for _, s := range []struct {
 		interval  time.Duration
 		full, few int
-	}{{200 * time.Millisecond, 30, 2}, {health.DefaultInterval, 3, 0}} {
+	}{{200 * time.Millisecond, 20, 2}, {health.DefaultInterval, 2, 0}} {
 		n := e.Reps(s.full, s.few)
 		if n == 0 {
 			continue
@@ -127,7 +127,7 @@ func detect(e *rig.Env, row *report.Row, every time.Duration, reps int) error {
 	}
 	stop := load([]*upstream{u})
 	for i := range reps + 1 {
-		if err := once(e, row, fmt.Sprintf("probe every %v, threshold 3", every), ill, u, events, i == 0 && reps > 3); err != nil {
+		if err := once(e, row, fmt.Sprintf("probe every %v, threshold 3", every), ill, u, events, i == 0); err != nil {
 			_ = stop()
 			return err
 		}

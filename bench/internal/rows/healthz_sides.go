@@ -22,9 +22,10 @@ import (
 // staticBody is what Muster answers while all is well.
 var staticBody = []byte(`{"db":"ok","redis":"ok"}`)
 
+func well(context.Context) error { return nil }
+
 func openHandlers(hang bool) (*handlers, error) {
 	release := make(chan struct{})
-	well := func(context.Context) error { return nil }
 	redis := well
 	if hang {
 		redis = func(context.Context) error { <-release; return nil }

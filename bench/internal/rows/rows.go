@@ -27,6 +27,7 @@ func All() []Row {
 		{"rpc", "What the way to an instance costs a call", RPC},
 		{"scale", "A service of many instances", Scale},
 		{"healthz", "A health check", Healthz},
+		{"primitives", "What is read at each call and each health check", Primitives},
 	}
 }
 
