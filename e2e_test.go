@@ -43,7 +43,7 @@ func (d *database) ping(context.Context) error {
 }
 
 func (d *database) probe() health.Probe {
-	return health.Probe{Name: "db", Check: d.ping, Interval: 20 * time.Millisecond, FailureThreshold: 2}
+	return health.Probe{Name: "db", Check: d.ping, Interval: 300 * time.Millisecond, FailureThreshold: 2}
 }
 
 func fromEnv(t *testing.T, probes ...health.Probe) *muster.Muster {

@@ -128,6 +128,7 @@ func (f *follower) readAll(ctx context.Context, c *connection, h *handle) error 
 	}
 	f.from = rev
 	c.sight.saw(rev)
+	c.sight.up(c.log, c.cfg.Endpoints) // who has seen a view must not be told that etcd has never answered
 	return f.settle(ctx, rev)
 }
 

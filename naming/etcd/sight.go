@@ -60,24 +60,29 @@ func (s *sight) newEra() {
 	s.epoch = make(chan struct{})
 }
 
+// up notes that etcd has answered. Any goroutine may.
 func (s *sight) up(log *slog.Logger, endpoints []string) {
-	if l := s.link.Load(); l == nil || !l.Up {
-		away := time.Duration(0)
-		if l != nil {
-			away = time.Since(l.Since)
-		}
-		s.link.Store(&naming.Link{Up: true, Since: time.Now()})
-		log.Info("etcd answers", "endpoints", endpoints, "away", away.Round(time.Millisecond))
+	l := s.link.Load()
+	if l != nil && l.Up || !s.link.CompareAndSwap(l, &naming.Link{Up: true, Since: time.Now()}) {
+		return
 	}
+	away := time.Duration(0)
+	if l != nil {
+		away = time.Since(l.Since)
+	}
+	log.Info("etcd answers", "endpoints", endpoints, "away", away.Round(time.Millisecond))
 }
 
+// down notes that etcd does not answer, or another reason for it. The connection's own goroutine calls it.
 func (s *sight) down(log *slog.Logger, endpoints []string, err error) {
 	l := s.link.Load()
-	if l == nil || l.Up {
-		s.link.Store(&naming.Link{Since: time.Now(), Err: err})
-		log.Error("etcd does not answer; what is known stays in use, trying again for ever", "endpoints", endpoints, "err", err)
-	} else if err != nil {
-		s.link.Store(&naming.Link{Since: l.Since, Err: err})
+	switch {
+	case l == nil || l.Up:
+		if s.link.CompareAndSwap(l, &naming.Link{Since: time.Now(), Err: err}) {
+			log.Error("etcd does not answer; what is known stays in use, trying again for ever", "endpoints", endpoints, "err", err)
+		}
+	case err != nil:
+		s.link.CompareAndSwap(l, &naming.Link{Since: l.Since, Err: err})
 	}
 }
 
