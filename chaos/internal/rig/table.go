@@ -38,8 +38,10 @@ func Table(w io.Writer, rows []Row) {
 		"fault", "promise", "restored", "calls", "failed", "to one unfit or gone", "ghosts", "orphan leases", "goroutines", "took", "",
 	})
 	t.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 1, WidthMax: 40, WidthMaxEnforcer: text.WrapSoft}, {Number: 2, WidthMax: 44, WidthMaxEnforcer: text.WrapSoft},
-		{Number: 5, WidthMax: 14, WidthMaxEnforcer: text.WrapSoft}, {Number: 6, WidthMax: 14, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 1, WidthMax: 40, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 2, WidthMax: 44, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 5, WidthMax: 14, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 6, WidthMax: 14, WidthMaxEnforcer: text.WrapSoft},
 	})
 	for _, r := range rows {
 		kept, failed, stray, restored := "kept", fmt.Sprint(r.Failed), fmt.Sprint(r.Stray), "-"
