@@ -82,6 +82,9 @@ func TestSourceRules(t *testing.T) {
 			if n := d.Name(); n != "." && (strings.HasPrefix(n, ".") || n == "kitex_gen" || n == "testdata") {
 				return fs.SkipDir
 			}
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil && path != "." {
+				return fs.SkipDir // a module of its own: programs, not the library
+			}
 			return nil
 		}
 		if !strings.HasSuffix(path, ".go") {
