@@ -11,18 +11,22 @@ import (
 	"google.golang.org/grpc"
 )
 
-// withdraws reports whether a request is the transaction by which the instance at the address would withdraw.
-func withdraws(req any, addr string) bool {
+// withdrawing returns the address of the instance that would withdraw by a request, or "" where it is something else.
+func withdrawing(req any) string {
 	txn, ok := req.(*pb.TxnRequest)
-	if !ok {
-		return false
+	if !ok || len(txn.Success) < 2 { // a leave's announcement writes no roster entry
+		return ""
 	}
-	for _, op := range txn.Success {
-		if p := op.GetRequestPut(); p != nil && strings.HasSuffix(string(p.Key), "/"+addr) && strings.Contains(string(p.Value), `"leaving"`) {
-			return true
+	for i, op := range txn.Success {
+		p := op.GetRequestPut()
+		if p == nil || !strings.Contains(string(p.Value), `"leaving"`) {
+			continue
+		}
+		if q := txn.Success[(i+1)%len(txn.Success)].GetRequestPut(); q != nil && strings.Contains(string(q.Key), "/.roster/") {
+			return string(p.Key[strings.LastIndexByte(string(p.Key), '/')+1:])
 		}
 	}
-	return false
+	return ""
 }
 
 // TestContenderKilled: a process that dies between its read and its transaction holds nobody up, neither while its lease
@@ -37,7 +41,7 @@ func TestContenderKilled(t *testing.T) {
 	reached, killed := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	w.Tamper(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		if !withdraws(req, addr(3)) {
+		if withdrawing(req) != addr(3) {
 			return next(ctx, req)
 		}
 		once.Do(func() { close(reached) })

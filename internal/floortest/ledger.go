@@ -2,6 +2,7 @@ package floortest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -71,22 +72,28 @@ func (l *Ledger) Look(f func(a *Audit)) {
 // Wait returns when, at some revision, so holds, and when that was heard of.
 func (l *Ledger) Wait(t testing.TB, what string, so func(a *Audit) bool) time.Time {
 	t.Helper()
+	at, err := l.Await(so)
+	if err != nil {
+		l.Look(func(a *Audit) { t.Fatalf("%s did not come to be: %v: %+v", what, err, a.Members) })
+	}
+	return at
+}
+
+// Await is Wait for goroutines other than the test's.
+func (l *Ledger) Await(so func(a *Audit) bool) (time.Time, error) {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	for {
 		l.mu.Lock()
 		ok, at, changed, err := so(l.audit), l.at, l.changed, l.err
 		l.mu.Unlock()
-		switch {
-		case ok:
-			return at
-		case err != nil:
-			t.Fatalf("waiting for %s: %v", what, err)
+		if ok || err != nil {
+			return at, err
 		}
 		select {
 		case <-changed:
 		case <-late.C:
-			l.Look(func(a *Audit) { t.Fatalf("%s did not come to be: %+v", what, a.Members) })
+			return at, errors.New("waited long enough")
 		}
 	}
 }
