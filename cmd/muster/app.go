@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -29,7 +30,7 @@ type app struct {
 
 // commands are the constructors of the subcommands.
 func commands() []func(*app) *cobra.Command {
-	return []func(*app) *cobra.Command{newLs, newWatch, newOffline, newOnline}
+	return []func(*app) *cobra.Command{newLs, newWatch, newOffline, newOnline, newRoles, newDoctor}
 }
 
 // run is the whole program but for the process around it.
@@ -55,7 +56,9 @@ func run(ctx context.Context, a *app, args []string) int {
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintln(a.err, "muster:", printable(err.Error()))
+	for line := range strings.Lines(printable(err.Error())) {
+		_, _ = fmt.Fprintln(a.err, "muster:", strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "muster: "))
+	}
 	var f *failure
 	if !errors.As(err, &f) { // it did not come from a subcommand, so cobra refused the command line
 		_, _ = fmt.Fprintln(a.err, "See 'muster --help'.")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -16,7 +17,8 @@ import (
 
 // connection is how the subcommands reach etcd.
 type connection struct {
-	timeout time.Duration
+	timeout   time.Duration
+	endpoints []string // set by open
 }
 
 func (c *connection) flags(f *pflag.FlagSet) {
@@ -37,6 +39,7 @@ func (c *connection) open(log *slog.Logger) (*etcd.Driver, naming.Namespace, err
 		log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Etcd.Namespace, cfg.Etcd.Logger = cfg.Namespace, log
+	c.endpoints = cfg.Etcd.Endpoints
 	d, err := etcd.New(cfg.Etcd)
 	if err != nil {
 		return nil, naming.Namespace{}, &failure{exitUsage, err}
@@ -51,7 +54,7 @@ func (c *connection) with(ctx context.Context, f func(ctx context.Context, d *et
 		return err
 	}
 	defer func() { _ = d.Close() }()
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %v", c.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("gave up after %v", c.timeout))
 	defer cancel()
 	err = f(ctx, d, ns)
 	switch {
@@ -59,6 +62,14 @@ func (c *connection) with(ctx context.Context, f func(ctx context.Context, d *et
 		return &failure{exitNone, err}
 	case errors.Is(err, naming.ErrInvalid):
 		return &failure{exitUsage, err}
+	}
+	if link := d.Link(); err != nil && ctx.Err() != nil && !link.Up {
+		why := error(context.DeadlineExceeded)
+		if link.Err != nil {
+			why = link.Err
+		}
+		return fail(exitFailed, "etcd at %s has not answered within %v: %v; is it there, and MUSTER_ETCD_ENDPOINTS right?",
+			strings.Join(c.endpoints, ","), c.timeout, why)
 	}
 	return err
 }

@@ -47,6 +47,9 @@ func newOffline(a *app) *cobra.Command {
 					})
 				}
 				switch {
+				case noWait:
+					_, err = fmt.Fprintf(a.out, "%s of %s in %s is ordered offline\n", addr, service, ns)
+					return err
 				case err != nil:
 					return fmt.Errorf("the order is given, but %s of %s has not obeyed yet: %w", addr, service, err)
 				case last > 0:
