@@ -11,6 +11,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/muster-go/muster/naming"
 )
 
 // examineTimeout bounds the look at one endpoint, so that one that says nothing leaves time for the rest.
@@ -53,12 +55,16 @@ type Access struct {
 }
 
 // Examine finds out how an etcd can be reached, and what may be done there: in the namespace of the configuration, and in
-// others by name. It is for people whom something puzzles. It takes as long as ctx allows, and two seconds at most for
-// endpoints that don't answer.
+// others by name. Without a namespace it looks no further than whether the credentials are accepted. It is for people whom
+// something puzzles. It takes as long as ctx allows, and two seconds at most for endpoints that don't answer.
 //
 // It writes nothing: what may be written is found out by transactions with a branch that is never taken, since etcd checks
 // all that a transaction could do before it looks at the conditions.
 func Examine(ctx context.Context, cfg Config, others []string) (*Examination, error) {
+	entered := !cfg.Namespace.IsZero()
+	if !entered {
+		cfg.Namespace, _ = naming.NewNamespace("nowhere", "")
+	}
 	cfg, err := cfg.complete()
 	if err != nil {
 		return nil, err
@@ -88,12 +94,12 @@ func Examine(ctx context.Context, cfg Config, others []string) (*Examination, er
 	}
 	conn := newConnection(cfg, creds)
 	defer conn.close()
-	x.access(ctx, conn, others)
+	x.access(ctx, conn, entered, others)
 	return x, nil
 }
 
 // access asks about the credentials.
-func (x *Examination) access(ctx context.Context, conn *connection, others []string) {
+func (x *Examination) access(ctx context.Context, conn *connection, entered bool, others []string) {
 	stop := context.AfterFunc(ctx, conn.cancel)
 	defer stop()
 	anon, err := conn.client("", "")
@@ -121,6 +127,9 @@ func (x *Examination) access(ctx context.Context, conn *connection, others []str
 	}
 	defer h.close()
 	x.versions(ctx, h.cli)
+	if !entered {
+		return
+	}
 	x.Own = accessTo(ctx, h.cli, conn.cfg.Root, conn.cfg.Namespace.Name())
 	x.Refused = x.Own.Err != nil && refusal(x.Own.Err)
 	if x.Own.Err != nil {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/muster-go/muster/internal/etcdtest"
+	"github.com/muster-go/muster/naming"
 )
 
 // listen runs something that is no etcd.
@@ -159,6 +160,13 @@ func TestExamineAccess(t *testing.T) {
 	}
 	if x := examine(t, as("dev", "", "")); !x.Refused || !x.Auth || x.Endpoints[0].Version != "3.7.3" {
 		t.Errorf("no user: %+v", x)
+	}
+	for password, refused := range map[string]bool{"secret-dev": false, "hunter2": true} {
+		cfg := as("dev", "muster-dev", password)
+		cfg.Namespace = naming.Namespace{}
+		if x, err := Examine(within(t), cfg, []string{"prod"}); err != nil || x.Refused != refused || x.Own.Prefix != "" || x.Others != nil {
+			t.Errorf("without a namespace, %s: %+v, %v", password, x, err)
+		}
 	}
 	after, err := admin.Get(within(t), "x")
 	must(t, err)

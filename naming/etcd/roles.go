@@ -56,6 +56,11 @@ func (p *RolesPlan) Sets(root, namespace string) bool {
 	})
 }
 
+// SetsRoot reports whether the plan makes the user root, with the spec's password.
+func (p *RolesPlan) SetsRoot() bool {
+	return slices.ContainsFunc(p.Steps, func(s RolesStep) bool { return s.user == rootName && s.kind == addUser })
+}
+
 type stepKind int
 
 const (

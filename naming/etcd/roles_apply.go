@@ -162,8 +162,13 @@ func (s RolesStep) do(ctx context.Context, cli *clientv3.Client) (err error) {
 	return err
 }
 
-// because puts the cause in front where a call has only run out of time.
+// because adds the cause where a call has only run out of time, and what to do where it was refused.
 func (r *Roles) because(err error) error {
+	for _, refused := range []error{rpctypes.ErrUserEmpty, rpctypes.ErrPermissionDenied} {
+		if errors.Is(err, refused) || errors.Is(rpctypes.Error(err), refused) {
+			return fmt.Errorf("%w: this takes the credentials of etcd's user root", err)
+		}
+	}
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(rpctypes.Error(err), context.DeadlineExceeded) {
 		return err
 	}
