@@ -71,6 +71,9 @@ check-fmt: $(BIN)/gofumpt ## fail if something is not formatted
 lint: $(BIN)/golangci-lint ## vet and lint every module
 	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GO) vet ./... && $(BIN)/golangci-lint run ./...); done
 
+.PHONY: tools
+tools: $(BIN)/gofumpt $(BIN)/golangci-lint $(BIN)/gotestsum ## the tools, in bin/, at their pinned versions
+
 $(BIN)/gofumpt: Makefile
 	GOBIN=$(BIN) $(GO) install mvdan.cc/gofumpt@$(GOFUMPT_VERSION) && touch $@
 
