@@ -3,8 +3,10 @@ package report
 import (
 	_ "embed"
 	"math"
+	"strconv"
 	"strings"
 	"text/template"
+	"unicode/utf8"
 )
 
 //go:embed chart.svg.tmpl
@@ -12,11 +14,11 @@ var chartText string
 
 // The chart's measures, in pixels.
 const (
-	chartWidth = 1080
-	plotLeft   = 500
-	plotRight  = chartWidth - 90
-	lineHeight = 26
-	chartTop   = 66
+	plotWidth   = 520
+	valueWidth  = 100 // right of the plot
+	letterWidth = 6.9 // about, of a label
+	lineHeight  = 26
+	chartTop    = 66
 )
 
 type chartPoint struct {
@@ -52,15 +54,20 @@ func (r *Report) Chart() ([]byte, error) {
 			}
 		}
 	}
+	longest := 40
+	for _, x := range drawn {
+		longest = max(longest, utf8.RuneCountInString(x.Chart))
+	}
+	left := 30 + letterWidth*float64(longest)
 	from, to := math.Floor(math.Log10(low)), math.Ceil(math.Log10(high))
 	at := func(v float64) float64 {
-		return plotLeft + (math.Log10(max(v, math.Pow(10, from)))-from)/(to-from)*(plotRight-plotLeft)
+		return left + (math.Log10(max(v, math.Pow(10, from)))-from)/(to-from)*plotWidth
 	}
 	data := struct {
 		Width, Height, Bottom, Left, Right float64
 		Ticks                              []chartTick
 		Points                             []chartPoint
-	}{Width: chartWidth, Left: plotLeft, Right: plotRight}
+	}{Width: left + plotWidth + valueWidth, Left: left, Right: left + plotWidth}
 	for e := from; e <= to; e++ {
 		data.Ticks = append(data.Ticks, chartTick{at(math.Pow(10, e)), trim(math.Pow(10, e)), e == 0})
 	}
@@ -81,7 +88,11 @@ func (r *Report) Chart() ([]byte, error) {
 	}
 	data.Bottom = chartTop + float64(len(drawn))*lineHeight
 	data.Height = data.Bottom + 46
-	t, err := template.New("chart").Funcs(template.FuncMap{"text": escape, "plus": func(a, b float64) float64 { return a + b }}).Parse(chartText)
+	t, err := template.New("chart").Funcs(template.FuncMap{
+		"text": escape,
+		"plus": func(a, b float64) float64 { return a + b },
+		"px":   func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
+	}).Parse(chartText)
 	if err != nil {
 		return nil, err
 	}

@@ -95,8 +95,15 @@ func TestFormat(t *testing.T) {
 		v    float64
 		want string
 	}{
-		{Nanoseconds, 0, "0 ns"}, {Nanoseconds, 239.4, "239 ns"}, {Nanoseconds, 1500, "1.5 µs"}, {Nanoseconds, 2.34e9, "2.34 s"},
-		{Bytes, 2048, "2 KiB"}, {Bytes, 20 << 20, "20 MiB"}, {Count, 0.25, "0.25"}, {PerSecond, 12345, "12345/s"}, {Count, math.NaN(), ""},
+		{Nanoseconds, 0, "0 ns"},
+		{Nanoseconds, 239.4, "239 ns"},
+		{Nanoseconds, 1500, "1.5 µs"},
+		{Nanoseconds, 2.34e9, "2.34 s"},
+		{Bytes, 2048, "2 KiB"},
+		{Bytes, 20 << 20, "20 MiB"},
+		{Count, 0.25, "0.25"},
+		{PerSecond, 12345, "12345/s"},
+		{Count, math.NaN(), ""},
 	} {
 		if got := tt.u.Format(tt.v); got != tt.want {
 			t.Errorf("%v of %q is %q, want %q", tt.v, tt.u, got, tt.want)

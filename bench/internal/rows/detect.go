@@ -189,6 +189,9 @@ func once(e *rig.Env, row *report.Row, c string, ill *patient, u *upstream, even
 	if warm {
 		return nil
 	}
+	if last < failed { // the machine gave the caller no time
+		return nil
+	}
 	row.Add(c, breakFigure, musterSide, report.Nanoseconds, float64(verdict-start))
 	row.Add(c, verdictFigure, musterSide, report.Nanoseconds, float64(verdict-failed))
 	row.Add(c, eventFigure, musterSide, report.Nanoseconds, float64(event-failed))

@@ -3,6 +3,7 @@ package rows
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -18,6 +19,8 @@ const (
 	withdrawFigure = "withdraw → last pick"
 	leaveFigure    = "leave → last pick"
 	ownEvent       = "its own event"
+	pushed         = "its push"
+	sameTxn        = "bare etcd, same transaction"
 
 	// settleFor is for how long nobody may pick an instance until its last pick counts as the last.
 	settleFor = 15 * time.Millisecond
@@ -33,8 +36,9 @@ func Latency(e *rig.Env, row *report.Row) error {
 		"same process and under the same load: etcd, the network and the scheduler are the same for both. The two come in turns. " +
 		"\"Its own event\" is when a bare watch in the same process heard of the very write that Muster made, counted from the same " +
 		"call: beside it, 1 is as quick as a watch can be, and what is more than bare etcd's is the write's. A withdrawal reads the roster " +
-		"first, so that the floor holds, which is a second round trip; a leave does not. A last pick can come before the write where " +
-		"the machine gave the caller no time."
+		"first, so that the floor holds, which is a second round trip; a leave does not. \"Its push\" is when the new list had reached the " +
+		"client's balancer: every pick that begins later obeys it. \"Same transaction\" is bare etcd writing what a publication writes: " +
+		"three keys, two of them on a lease, after two comparisons."
 	for _, n := range []int{1, 10, 100} {
 		if e.Smoke && n == 100 {
 			continue
@@ -49,13 +53,16 @@ func Latency(e *rig.Env, row *report.Row) error {
 
 // latencyRig is one client, one member that comes and goes, and a bare watch of everything.
 type latencyRig struct {
-	e    *rig.Env
-	row  *report.Row
-	name string
-	cli  *clientv3.Client
-	u    *upstream
-	m    naming.Membership
-	join func() (naming.Membership, error)
+	e     *rig.Env
+	row   *report.Row
+	name  string
+	cli   *clientv3.Client
+	u     *upstream
+	m     naming.Membership
+	push  atomic.Int64 // when the client's balancer last got a new list of the service
+	idle  int          // repetitions that are left out since the caller did not run
+	lease clientv3.LeaseID
+	join  func() (naming.Membership, error)
 
 	events chan heard
 }
@@ -95,13 +102,19 @@ func latencyOf(e *rig.Env, row *report.Row, n int) error {
 	}
 	defer cat.Close()
 
+	lr := &latencyRig{e: e, row: row, name: plural(n, "upstream"), cli: cli, events: make(chan heard, 64)}
+	onPush := kitexext.OnPush(func(p kitexext.Push) {
+		if p.Service == "svc-000" {
+			lr.push.Store(now())
+		}
+	})
 	var all []*upstream
 	for i := range n {
 		service := fmt.Sprintf("svc-%03d", i)
 		if _, err := cli.Put(e, servingPrefix+"/"+service+"/10.0.0.1:8888", value("10.0.0.1:8888", 10)); err != nil {
 			return err
 		}
-		u, err := newUpstream(service, toggled, kitexext.WithResolver(cat))
+		u, err := newUpstream(service, toggled, kitexext.WithResolver(cat, onPush))
 		if err != nil {
 			return err
 		}
@@ -110,7 +123,12 @@ func latencyOf(e *rig.Env, row *report.Row, n int) error {
 		}
 		all = append(all, u)
 	}
-	lr := &latencyRig{e: e, row: row, name: plural(n, "upstream"), cli: cli, u: all[0], events: make(chan heard, 64)}
+	lr.u = all[0]
+	grant, err := cli.Grant(e, 600)
+	if err != nil {
+		return err
+	}
+	lr.lease = grant.ID
 	lr.join = func() (naming.Membership, error) {
 		in, err := naming.Instance{Service: "svc-000", Addr: toggled, ID: "toggled"}.Normalize()
 		if err != nil {
@@ -163,7 +181,11 @@ func (l *latencyRig) repeat(reps int) error {
 		if err != nil {
 			return err
 		}
-		first, firstEvent, err := l.publish()
+		first, firstEvent, firstPush, err := l.publish()
+		if err != nil {
+			return err
+		}
+		same, err := l.bareWrite(key, func(ctx context.Context) error { return l.sameTxn(ctx, key, text) })
 		if err != nil {
 			return err
 		}
@@ -171,17 +193,17 @@ func (l *latencyRig) repeat(reps int) error {
 		if err != nil {
 			return err
 		}
-		last, lastEvent, err := l.takeOut(func(ctx context.Context) error {
+		last, lastEvent, lastPush, err := l.takeOut(func(ctx context.Context) error {
 			_, err := l.m.Withdraw(ctx, naming.Floor{}, naming.Status{State: "withdrawn", Unfit: true}, naming.Status{State: "held", Unfit: true})
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if _, _, err := l.publish(); err != nil {
+		if _, _, _, err := l.publish(); err != nil {
 			return err
 		}
-		left, leftEvent, err := l.takeOut(func(ctx context.Context) error { return l.m.Leave(ctx) })
+		left, leftEvent, leftPush, err := l.takeOut(func(ctx context.Context) error { return l.m.Leave(ctx) })
 		if err != nil {
 			return err
 		}
@@ -195,13 +217,23 @@ func (l *latencyRig) repeat(reps int) error {
 			continue
 		}
 		for _, v := range []struct {
-			figure            string
-			bare, took, event int64
-		}{{publishFigure, put, first, firstEvent}, {withdrawFigure, again, last, lastEvent}, {leaveFigure, again, left, leftEvent}} {
+			figure                  string
+			bare, took, event, push int64
+		}{
+			{publishFigure, put, first, firstEvent, firstPush},
+			{withdrawFigure, again, last, lastEvent, lastPush},
+			{leaveFigure, again, left, leftEvent, leftPush},
+		} {
+			if v.took < 0 {
+				l.idle++
+				continue
+			}
 			l.row.Add(l.name, v.figure, bare, report.Nanoseconds, float64(v.bare))
 			l.row.Add(l.name, v.figure, musterSide, report.Nanoseconds, float64(v.took))
 			l.row.Add(l.name, v.figure, ownEvent, report.Nanoseconds, float64(v.event))
+			l.row.Add(l.name, v.figure, pushed, report.Nanoseconds, float64(v.push))
 		}
+		l.row.Add(l.name, publishFigure, sameTxn, report.Nanoseconds, float64(same))
 	}
 	return nil
 }
@@ -214,6 +246,12 @@ func (l *latencyRig) compare() {
 		l.row.Compare(l.name, f.figure, musterSide, bare, "p50").AtMost(f.p50).Draw(f.figure + ", " + l.name + ", beside bare etcd")
 		l.row.Compare(l.name, f.figure, musterSide, bare, "p99").AtMost(f.p99)
 		l.row.Compare(l.name, f.figure, musterSide, ownEvent, "pairs")
+		l.row.Compare(l.name, f.figure, pushed, ownEvent, "pairs")
+	}
+	l.row.Compare(l.name, publishFigure, musterSide, sameTxn, "p50")
+	l.row.Compare(l.name, publishFigure, sameTxn, bare, "p50")
+	if l.idle > 0 {
+		l.row.Note("%s: %d withdrawals and leaves are left out, since the machine gave the caller no time: the instance was last picked before the call.", l.name, l.idle)
 	}
 }
 
@@ -255,39 +293,49 @@ func (l *latencyRig) event(ctx context.Context, key string) (int64, error) {
 	}
 }
 
-// publish returns the times from the call to the first pick, and to the bare watch's event of that write.
-func (l *latencyRig) publish() (pick, event int64, err error) {
+// sameTxn writes what a publication writes: the serving value and the roster's on a lease, and the guard, if the key is as
+// it was.
+func (l *latencyRig) sameTxn(ctx context.Context, key, text string) error {
+	_, err := l.cli.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(key), ">", 0), clientv3.Compare(clientv3.LeaseValue("bare/roster"), "=", 0)).Then(
+		clientv3.OpPut("bare/roster-of-it", text, clientv3.WithLease(l.lease)),
+		clientv3.OpPut(key, text, clientv3.WithLease(l.lease)), clientv3.OpPut("bare/guard", "1")).Commit()
+	return err
+}
+
+// publish returns the times from the call to the first pick, to the bare watch's event of that write, and to the push.
+func (l *latencyRig) publish() (pick, event, push int64, err error) {
 	ctx, cancel := context.WithTimeout(l.e, patience)
 	defer cancel()
 	l.settle()
 	l.u.arm()
 	start := now()
 	if err := l.m.Publish(ctx, naming.Status{State: "serving"}, false); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	at, err := l.event(ctx, servingPrefix+"/svc-000/"+toggled)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	first, err := l.u.awaitFirst(ctx)
-	return first - start, at - start, err
+	time.Sleep(time.Millisecond) // the push is told of after it has happened
+	return first - start, at - start, l.push.Load() - start, err
 }
 
-// takeOut returns the times from the call to the last pick, and to the bare watch's first event.
-func (l *latencyRig) takeOut(how func(context.Context) error) (pick, event int64, err error) {
+// takeOut returns the times from the call to the last pick, to the bare watch's first event, and to the push.
+func (l *latencyRig) takeOut(how func(context.Context) error) (pick, event, push int64, err error) {
 	ctx, cancel := context.WithTimeout(l.e, patience)
 	defer cancel()
 	l.settle()
 	start := now()
 	if err := how(ctx); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	at, err := l.event(ctx, servingPrefix+"/svc-000/"+toggled)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	last, err := l.u.awaitLast(ctx, settleFor)
-	return last - start, at - start, err
+	return last - start, at - start, l.push.Load() - start, err
 }
 
 func plural(n int, what string) string {
