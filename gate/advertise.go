@@ -119,7 +119,7 @@ func (g *Gate) fromListener(s Spec, hp hostPort, field string) (hostPort, string
 	ip, notIP := netip.ParseAddr(host)
 	if host != "" && (notIP != nil || !ip.IsUnspecified()) {
 		hp.host = host
-		return hp, "the listener", nil
+		return hp, "the listener", nil //nolint:nilerr // a host that is no IP address is a name
 	}
 	ip, from, err := g.host.choose(notIP == nil && ip.Is4(), g.o.RefuseLoopback)
 	if err != nil {

@@ -226,8 +226,13 @@ func TestStory(t *testing.T) {
 	begin := []line{{evUnfit, join, waiting}, {evJoined, idle, waiting}}
 	served := append(begin, line{evFit, publish, waiting}, line{evPublished, idle, serving})
 	for name, story := range map[string][]line{
-		"fit before the registry answers": {{evFit, join, waiting}, {evFailed, idle, waiting}, {evRetry, join, waiting},
-			{evJoined, publish, waiting}, {evPublished, idle, serving}},
+		"fit before the registry answers": {
+			{evFit, join, waiting},
+			{evFailed, idle, waiting},
+			{evRetry, join, waiting},
+			{evJoined, publish, waiting},
+			{evPublished, idle, serving},
+		},
 		"never fit":              append(begin, line{evLook, idle, waiting}, line{evStatus, annotate, waiting}, line{evAnnotated, idle, waiting}),
 		"deregistered at once":   append(begin, line{evDrain, leave, draining}, line{evLeft, stop, gone}),
 		"deregistered unjoined":  {{evUnfit, join, waiting}, {evDrain, idle, draining}, {evFailed, stop, gone}},

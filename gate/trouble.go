@@ -164,6 +164,8 @@ func (o *owner) bad() string {
 }
 
 func (a action) String() string {
-	return [...]string{"idle", "join", "publish", "publish degraded", "withdraw", "go offline", "annotate", "census", "leave",
-		"linger", "stop"}[a]
+	return [...]string{
+		"idle", "join", "publish", "publish degraded", "withdraw", "go offline", "annotate", "census", "leave",
+		"linger", "stop",
+	}[a]
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -12,10 +11,12 @@ import (
 )
 
 func Example() {
-	monitor, err := health.New(health.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
+	monitor, err := health.New(health.Options{Logger: slog.New(slog.DiscardHandler)},
 		health.Probe{Name: "db", Check: func(context.Context) error { return nil }}, // health.SQL(db), in earnest
-		health.Probe{Name: "search", Level: health.Advisory, Interval: time.Second,
-			Check: func(context.Context) error { return errors.New("no route to host") }},
+		health.Probe{
+			Name: "search", Level: health.Advisory, Interval: time.Second,
+			Check: func(context.Context) error { return errors.New("no route to host") },
+		},
 	)
 	if err != nil {
 		fmt.Println(err)

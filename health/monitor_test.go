@@ -3,7 +3,6 @@ package health
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -12,7 +11,7 @@ import (
 	"time"
 )
 
-func quiet() Options { return Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))} }
+func quiet() Options { return Options{Logger: slog.New(slog.DiscardHandler)} }
 
 // start returns a running monitor that ends with the test.
 func start(t *testing.T, probes ...Probe) *Monitor {

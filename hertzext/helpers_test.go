@@ -2,7 +2,6 @@ package hertzext
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -35,7 +34,7 @@ func pass(context.Context) error { return nil }
 
 func monitor(tb testing.TB, probes ...health.Probe) *health.Monitor {
 	tb.Helper()
-	m, err := health.New(health.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, probes...)
+	m, err := health.New(health.Options{Logger: slog.New(slog.DiscardHandler)}, probes...)
 	if err != nil {
 		tb.Fatal(err)
 	}

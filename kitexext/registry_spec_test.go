@@ -44,8 +44,10 @@ func TestSpecs(t *testing.T) {
 			err:  `the service is "user-svc" by the option Service, and "users" by Kitex's`,
 		},
 		"everything": {
-			opts: []RegistryOption{Service("a"), FurtherServices("b"), FurtherServices("c"), Weight(20), Floor(floor), DrainDelay(delay),
-				Advertise("10.9.9.9"), Tags(map[string]string{"zone": "z1"}), nil},
+			opts: []RegistryOption{
+				Service("a"), FurtherServices("b"), FurtherServices("c"), Weight(20), Floor(floor), DrainDelay(delay),
+				Advertise("10.9.9.9"), Tags(map[string]string{"zone": "z1"}), nil,
+			},
 			info: registry.Info{Addr: listener, Weight: 10, Tags: map[string]string{"rack": "r1"}},
 			want: func() (all []gate.Spec) {
 				for _, s := range []string{"a", "b", "c"} {

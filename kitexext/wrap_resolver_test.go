@@ -203,7 +203,8 @@ func TestViews(t *testing.T) {
 				discovery.NewInstance("tcp", "10.0.0.3:80", 1<<40, nil),
 				discovery.NewInstance("unix", "/tmp/sock", 1, nil),
 				discovery.NewInstance("tcp", "0.0.0.0:80", 1, nil),
-				rubbish{}, nil,
+				rubbish{},
+				nil,
 			}
 			if second.Load() {
 				all = append(all[:1:1], discovery.NewInstance("tcp", "10.0.0.1:80", 11, nil))
@@ -236,7 +237,7 @@ func TestAResolverThatPanics(t *testing.T) {
 		var calls atomic.Int64
 		w := WrapResolver(resolving(func(context.Context, string) (discovery.Result, error) {
 			if calls.Add(1) == 1 {
-				panic("no reason") //nolint:forbidigo // it is what is tested
+				panic("no reason")
 			}
 			return one("10.0.0.1:80"), nil
 		}), Logger(quiet()))

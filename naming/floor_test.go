@@ -37,9 +37,24 @@ func TestNeed(t *testing.T) {
 		f           Floor
 		alive, want int
 	}{
-		{Percent(50), 0, 0}, {Percent(50), 1, 0}, {Percent(50), 2, 1}, {Percent(50), 3, 1}, {Percent(50), 4, 2}, {Percent(50), 12, 6},
-		{Percent(100), 3, 3}, {Percent(0), 3, 0}, {Percent(34), 3, 1}, {Percent(33), 3, 0}, {Percent(150), 3, 3}, {Percent(-1), 3, 0},
-		{Count(1), 0, 0}, {Count(1), 1, 1}, {Count(2), 1, 1}, {Count(2), 5, 2}, {Count(-3), 5, 0}, {Floor{}, 5, 0},
+		{Percent(50), 0, 0},
+		{Percent(50), 1, 0},
+		{Percent(50), 2, 1},
+		{Percent(50), 3, 1},
+		{Percent(50), 4, 2},
+		{Percent(50), 12, 6},
+		{Percent(100), 3, 3},
+		{Percent(0), 3, 0},
+		{Percent(34), 3, 1},
+		{Percent(33), 3, 0},
+		{Percent(150), 3, 3},
+		{Percent(-1), 3, 0},
+		{Count(1), 0, 0},
+		{Count(1), 1, 1},
+		{Count(2), 1, 1},
+		{Count(2), 5, 2},
+		{Count(-3), 5, 0},
+		{Floor{}, 5, 0},
 	} {
 		if got := c.f.Need(c.alive); got != c.want {
 			t.Errorf("%v of %d needs %d, want %d", c.f, c.alive, got, c.want)
@@ -70,8 +85,16 @@ func TestOneByOne(t *testing.T) {
 		out   int // how many withdraw before the floor refuses
 		open  int // the number of unfit from which those withdrawn serve again; 0 for never
 	}{
-		{4, Percent(50), 2, 3}, {3, Percent(50), 2, 3}, {2, Percent(50), 1, 2}, {1, Percent(50), 1, 0}, {12, Percent(50), 6, 7},
-		{5, Percent(100), 0, 1}, {1, Count(1), 0, 1}, {3, Count(1), 2, 3}, {3, Count(7), 0, 1}, {3, Floor{}, 3, 0},
+		{4, Percent(50), 2, 3},
+		{3, Percent(50), 2, 3},
+		{2, Percent(50), 1, 2},
+		{1, Percent(50), 1, 0},
+		{12, Percent(50), 6, 7},
+		{5, Percent(100), 0, 1},
+		{1, Count(1), 0, 1},
+		{3, Count(1), 2, 3},
+		{3, Count(7), 0, 1},
+		{3, Floor{}, 3, 0},
 	} {
 		census := Census{Alive: c.alive, Serving: c.alive}
 		out, open := 0, 0

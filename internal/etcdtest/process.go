@@ -32,7 +32,7 @@ func Main() {
 
 func serve(text string) error {
 	var o Options
-	if err := json.Unmarshal([]byte(text), &o); err != nil { //nolint:musttag // nobody else reads it
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return err
 	}
 	e, err := Run(o)
@@ -98,7 +98,7 @@ func (p *Process) Start() error {
 // Begin starts the node and returns at once: the first members of a cluster serve only when a majority of them runs. On
 // Linux it should be called from a thread that lives as long as the nodes are to, since the kernel kills them with it.
 func (p *Process) Begin() error {
-	text, err := json.Marshal(p.opts) //nolint:musttag // nobody else reads it
+	text, err := json.Marshal(p.opts)
 	if err != nil {
 		return err
 	}

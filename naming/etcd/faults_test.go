@@ -13,8 +13,10 @@ import (
 	"github.com/muster-go/muster/naming"
 )
 
-const servingKey = "muster/dev/default/user-svc/10.0.0.1:8888"
-const rosterKey = "muster/dev/.roster/default/user-svc/10.0.0.1:8888"
+const (
+	servingKey = "muster/dev/default/user-svc/10.0.0.1:8888"
+	rosterKey  = "muster/dev/.roster/default/user-svc/10.0.0.1:8888"
+)
 
 // served returns a driver with one published instance, and what watches it.
 func served(t *testing.T, node interface{ Endpoint() string }) (*Driver, naming.Membership, <-chan naming.Update) {

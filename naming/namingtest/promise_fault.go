@@ -12,28 +12,44 @@ import (
 // faultPromises are about what others do to a registry, and what happens to it.
 func faultPromises() []promise {
 	return []promise{
-		{name: "a-lost-lease-ends-the-membership", run: leaseLost,
-			needs: func(_ naming.Features, h Harness) bool { return h.Faults.ExpireLease != nil }},
-		{name: "a-deleted-entry-comes-back", run: servingDeleted,
-			needs: func(_ naming.Features, h Harness) bool { return h.Faults.DeleteServing != nil }},
-		{name: "a-deleted-roster-entry-comes-back", run: rosterDeleted,
-			needs: func(f naming.Features, h Harness) bool { return f.Roster && h.Faults.DeleteRoster != nil }},
-		{name: "strangers-are-seen-and-counted-as-nobody", run: strangers,
+		{
+			name: "a-lost-lease-ends-the-membership", run: leaseLost,
+			needs: func(_ naming.Features, h Harness) bool { return h.Faults.ExpireLease != nil },
+		},
+		{
+			name: "a-deleted-entry-comes-back", run: servingDeleted,
+			needs: func(_ naming.Features, h Harness) bool { return h.Faults.DeleteServing != nil },
+		},
+		{
+			name: "a-deleted-roster-entry-comes-back", run: rosterDeleted,
+			needs: func(f naming.Features, h Harness) bool { return f.Roster && h.Faults.DeleteRoster != nil },
+		},
+		{
+			name: "strangers-are-seen-and-counted-as-nobody", run: strangers,
 			needs: func(_ naming.Features, h Harness) bool {
 				return h.Faults.PutForeign != nil && h.Faults.DeleteServing != nil
-			}},
-		{name: "a-stranger-is-replaced-once-and-then-reported", run: overwritten,
+			},
+		},
+		{
+			name: "a-stranger-is-replaced-once-and-then-reported", run: overwritten,
 			needs: func(f naming.Features, h Harness) bool {
 				return f.Roster && h.Faults.PutForeign != nil && h.Faults.DeleteServing != nil
-			}},
-		{name: "joining-leaves-a-strangers-entry-alone", run: joinBesideStranger,
+			},
+		},
+		{
+			name: "joining-leaves-a-strangers-entry-alone", run: joinBesideStranger,
 			needs: func(f naming.Features, h Harness) bool {
 				return f.Roster && h.Faults.PutForeign != nil && h.Faults.DeleteServing != nil
-			}},
-		{name: "rubbish-hurts-nobody", run: rubbish,
-			needs: func(_ naming.Features, h Harness) bool { return h.Faults.PutRubbish != nil }},
-		{name: "an-outage-empties-no-view", alone: true, run: outage,
-			needs: func(_ naming.Features, h Harness) bool { return h.Faults.SetAway != nil }},
+			},
+		},
+		{
+			name: "rubbish-hurts-nobody", run: rubbish,
+			needs: func(_ naming.Features, h Harness) bool { return h.Faults.PutRubbish != nil },
+		},
+		{
+			name: "an-outage-empties-no-view", alone: true, run: outage,
+			needs: func(_ naming.Features, h Harness) bool { return h.Faults.SetAway != nil },
+		},
 	}
 }
 

@@ -43,8 +43,10 @@ func viewPromises() []promise {
 				b.Errorf("%+v", l)
 			}
 		}},
-		{name: "nothing-is-asked-while-nothing-changes", alone: true, run: silence,
-			needs: func(_ naming.Features, h Harness) bool { return h.Requests != nil }},
+		{
+			name: "nothing-is-asked-while-nothing-changes", alone: true, run: silence,
+			needs: func(_ naming.Features, h Harness) bool { return h.Requests != nil },
+		},
 	}
 }
 
