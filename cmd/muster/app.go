@@ -30,7 +30,7 @@ type app struct {
 
 // commands are the constructors of the subcommands.
 func commands() []func(*app) *cobra.Command {
-	return []func(*app) *cobra.Command{newLs, newWatch, newOffline, newOnline}
+	return []func(*app) *cobra.Command{newLs, newWatch, newOffline, newOnline, newRoles, newDoctor}
 }
 
 // run is the whole program but for the process around it.
