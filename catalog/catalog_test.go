@@ -171,7 +171,7 @@ func TestWatchesAreBounded(t *testing.T) {
 		if !errors.Is(err, catalog.ErrTooMany) || !strings.Contains(err.Error(), "MaxWatches") {
 			t.Errorf("third service: %v", err)
 		}
-		want(t, c, "a", "a:1") // those in use are not touched
+		want(t, c, "a", "a:1")      // those in use are not touched
 		time.Sleep(2 * time.Minute) //nolint:forbidigo // of a synctest bubble
 		want(t, c, "c", "c:1")
 	})
@@ -184,7 +184,7 @@ func TestAnIdleWatchEnds(t *testing.T) {
 		f.set("svc", insts("a:1"))
 		first := want(t, c, "svc", "a:1")
 		time.Sleep(50 * time.Second) //nolint:forbidigo // of a synctest bubble
-		want(t, c, "svc", "a:1") // a use
+		want(t, c, "svc", "a:1")     // a use
 		time.Sleep(59 * time.Second) //nolint:forbidigo // of a synctest bubble
 		synctest.Wait()
 		if f.running("svc") != 1 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strings"
@@ -177,7 +176,7 @@ func TestOfflineUnheard(t *testing.T) {
 		}
 	}
 	command(t, "offline", "user-svc", addr(1), "--timeout", "300ms").want(t, exitFailed, "the order is given", "has not obeyed yet")
-	if !bytes.Contains([]byte(etcdtest.Keys(t, cli, orderKey)[orderKey]), []byte(`"id":"deaf"`)) {
+	if !strings.Contains(etcdtest.Keys(t, cli, orderKey)[orderKey], `"id":"deaf"`) {
 		t.Error("there is no order")
 	}
 	command(t, "offline", "user-svc", addr(1), "--no-wait").want(t, exitOK, "is ordered offline")

@@ -1,6 +1,7 @@
 package floortest
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -23,7 +24,7 @@ func withdrawing(req any) string {
 			continue
 		}
 		if q := txn.Success[(i+1)%len(txn.Success)].GetRequestPut(); q != nil && strings.Contains(string(q.Key), "/.roster/") {
-			return string(p.Key[strings.LastIndexByte(string(p.Key), '/')+1:])
+			return string(p.Key[bytes.LastIndexByte(p.Key, '/')+1:])
 		}
 	}
 	return ""
