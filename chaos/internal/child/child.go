@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/cloudwego/hertz/pkg/common/hlog"
 	"github.com/cloudwego/kitex/pkg/klog"
@@ -53,6 +54,8 @@ type Event struct {
 	Stacks string `json:"stacks,omitempty"`
 	Call   *Call  `json:"call,omitempty"`
 	Err    string `json:"err,omitempty"`
+	// At is when a stall ended, in microseconds since 1970.
+	At int64 `json:"at,omitempty"`
 }
 
 // Call is one call of a caller's.
@@ -77,6 +80,7 @@ func Main() {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	c := &control{out: json.NewEncoder(os.Stdout), orders: make(chan string, 16)}
 	go c.read()
+	go c.stalls()
 	run, ok := map[string]func(context.Context, *control) error{
 		InstanceRole: instance, CallerRole: caller, CrowdRole: crowd,
 	}[role]
@@ -108,6 +112,22 @@ func (c *control) read() {
 		c.orders <- in.Text()
 	}
 	os.Exit(3)
+}
+
+// stalls tells when the process has not run for a while though it wanted to, and for how many milliseconds: a machine that
+// is too busy, a freeze, or a fault of the process's own. What fails then has to be read with that.
+func (c *control) stalls() {
+	const every, late = 50 * time.Millisecond, 300 * time.Millisecond
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for last := time.Now(); ; {
+		<-tick.C
+		now := time.Now()
+		if gap := now.Sub(last) - every; gap > late {
+			c.say(Event{Event: "stalled", N: int(gap.Milliseconds()), At: now.UnixMicro()})
+		}
+		last = now
+	}
 }
 
 func (c *control) say(e Event) {

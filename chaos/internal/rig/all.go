@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"sync"
+	"time"
 )
 
 // RunAll runs scenarios beside each other, the long ones first and those that have to be alone last, and returns their rows in the order in which they were
@@ -47,7 +48,7 @@ func RunAll(ctx context.Context, all []Scenario, seed uint64, side int, out func
 		if !rows[n].Kept() {
 			word = "BROKEN"
 		}
-		serial("%-24s %6.1fs  %s: %d calls at %.0f/s, %d failed", s.Name, rows[n].Took.Seconds(), word, rows[n].Calls,
+		serial("%s %-24s %6.1fs  %s: %d calls at %.0f/s, %d failed", time.Now().Format("15:04:05.0"), s.Name, rows[n].Took.Seconds(), word, rows[n].Calls,
 			rows[n].Rate, rows[n].Failed)
 	}
 	next := make(chan int, len(beside))

@@ -141,6 +141,15 @@ func (w *World) judge() {
 		}
 	}
 	if len(unexcused) > 0 {
+		all := []*Process{w.Caller}
+		for _, i := range w.all {
+			all = append(all, i.Process)
+		}
+		for _, p := range all {
+			for _, stall := range p.stalls() {
+				w.Say("%s", stall)
+			}
+		}
 		w.Breach("%d of %d calls failed: %s", len(unexcused), len(calls), summary(unexcused))
 	}
 	for n, e := range w.blind {
@@ -172,8 +181,17 @@ func excused(all []excuse, c Call, used []int) bool {
 	return false
 }
 
-// summary lists the first few errors, each once.
+// summary says when the calls failed and lists the first few errors, each once.
 func summary(calls []Call) string {
+	first, last := calls[0].Began, calls[0].Began
+	for _, c := range calls {
+		if c.Began.Before(first) {
+			first = c.Began
+		}
+		if c.Began.After(last) {
+			last = c.Began
+		}
+	}
 	var all []string
 	seen := map[string]int{}
 	for _, c := range calls {
@@ -182,7 +200,7 @@ func summary(calls []Call) string {
 			all = append(all, fmt.Sprintf("%s at %s after %v: %s", c.Service, c.Began.Format("15:04:05.000"), c.Took.Round(time.Millisecond), text))
 		}
 	}
-	return strings.Join(all, "; ")
+	return fmt.Sprintf("begun %s to %s: %s", first.Format("15:04:05.000"), last.Format("15:04:05.000"), strings.Join(all, "; "))
 }
 
 // run runs one scenario.

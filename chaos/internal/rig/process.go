@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/muster-go/muster/chaos/internal/child"
 )
@@ -271,6 +272,18 @@ func (p *Process) last() (child.Event, bool) {
 		return p.events[n-1], true
 	}
 	return child.Event{}, false
+}
+
+// stalls lists when the process did not run though it wanted to.
+func (p *Process) stalls() (all []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.events {
+		if e.Event == "stalled" {
+			all = append(all, fmt.Sprintf("%s did not run for %d ms until %s", p.Name, e.N, time.UnixMicro(e.At).Format("15:04:05.000")))
+		}
+	}
+	return all
 }
 
 func (p *Process) raced() int {

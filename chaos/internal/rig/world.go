@@ -77,7 +77,7 @@ func newWorld(s Scenario, seed uint64, ports *ports, out func(string, ...any)) (
 
 // Say prints a line about what is going on.
 func (w *World) Say(format string, args ...any) {
-	w.out("%-24s %6.1fs  %s", w.Scenario.Name, time.Since(w.began).Seconds(), fmt.Sprintf(format, args...))
+	w.out("%s %-24s %6.1fs  %s", time.Now().Format("15:04:05.0"), w.Scenario.Name, time.Since(w.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
 // Breach records a promise that was broken. The scenario goes on.
