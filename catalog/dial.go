@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// redialAfter is the pause between two rounds over the suspects of one service.
-	redialAfter = 5 * time.Second
+	// redialMin and redialMax bound the pause between two rounds over the suspects of one service: one that dies gets no
+	// new call a second after its socket closed, as long as a round takes less than the rest of that second.
+	redialMin, redialMax = 400 * time.Millisecond, 600 * time.Millisecond
 	// dialHolds is how long an attempt occupies its place at least.
 	dialHolds = 10 * time.Millisecond
 )

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -102,7 +103,7 @@ func (e *entry) run() {
 			if d.over {
 				e.dialing = false
 				if len(e.state.suspects()) > 0 {
-					again.Reset(redialAfter)
+					again.Reset(redialMin + rand.N(redialMax-redialMin))
 				}
 			}
 			if d.refused != nil {
