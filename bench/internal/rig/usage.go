@@ -2,7 +2,6 @@ package rig
 
 import (
 	"runtime"
-	"syscall"
 	"time"
 )
 
@@ -32,12 +31,4 @@ func Live() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
-}
-
-func cpu() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return 0
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
