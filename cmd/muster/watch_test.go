@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-go/muster/internal/etcdtest"
 	"github.com/muster-go/muster/internal/floortest"
 	"github.com/muster-go/muster/naming"
 )
@@ -91,16 +92,20 @@ func TestWatchOnATerminal(t *testing.T) {
 
 // TestWatchGoesOn: it may start before etcd does, says so, and outlives a restart.
 func TestWatchGoesOn(t *testing.T) {
-	node := floortest.StartNode(t)
+	node := etcdtest.StartProcess(t)
 	at(t, node.Endpoint())
-	node.Stop()
+	node.Kill()
 	out, errs, stop := watching(t, false)
 	errs.until(t, "etcd does not answer")
-	node.Start()
+	if err := node.Start(); err != nil {
+		t.Fatal(err)
+	}
 	floortest.Run(t, floortest.Spec{Endpoint: node.Endpoint(), Addr: addr(1)})
 	out.until(t, "10.0.0.1:8888 state=serving")
-	node.Stop()
-	node.Start()
+	node.Kill()
+	if err := node.Start(); err != nil {
+		t.Fatal(err)
+	}
 	floortest.Run(t, floortest.Spec{Endpoint: node.Endpoint(), Addr: addr(2)})
 	out.until(t, "10.0.0.2:8888 state=serving")
 	if code := stop(); code != exitOK {
