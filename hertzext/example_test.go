@@ -3,7 +3,6 @@ package hertzext_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/cloudwego/hertz/pkg/common/config"
@@ -15,7 +14,7 @@ import (
 )
 
 func Example() {
-	monitor, err := health.New(health.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
+	monitor, err := health.New(health.Options{Logger: slog.New(slog.DiscardHandler)},
 		health.Probe{Name: "db", Check: func(context.Context) error { return nil }})
 	if err != nil {
 		fmt.Println(err)

@@ -64,7 +64,7 @@ func (c *connection) with(ctx context.Context, f func(ctx context.Context, d *et
 		return &failure{exitUsage, err}
 	}
 	if link := d.Link(); err != nil && ctx.Err() != nil && !link.Up {
-		why := error(context.DeadlineExceeded)
+		why := context.DeadlineExceeded
 		if link.Err != nil {
 			why = link.Err
 		}
