@@ -54,7 +54,7 @@ func TestOverARegistry(t *testing.T) {
 		}
 
 		reg.Break(namingtest.Refuse) // longer than anybody waits
-		time.Sleep(time.Hour) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(time.Hour)        //nolint:forbidigo // of a synctest bubble
 		want(t, c, "svc", "10.0.0.2:1 10.0.0.3:1")
 		reg.Break(namingtest.None)
 		time.Sleep(time.Minute) //nolint:forbidigo // of a synctest bubble
