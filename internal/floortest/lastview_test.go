@@ -57,13 +57,14 @@ func TestWipedEtcdUnderLoad(t *testing.T) {
 	whole := time.Since(back)
 	l.past(t, time.Now())
 	l.stop()
-	for _, f := range l.failed() {
+	calls, failed, least := l.failed()
+	for _, f := range failed {
 		t.Errorf("call to %s failed %v after the wipe: %v", f.addr, f.at.Sub(began), f.err)
 	}
-	if l.least != fleetSize {
-		t.Errorf("the list was down to %d instances", l.least)
+	if least != fleetSize {
+		t.Errorf("the list was down to %d instances", least)
 	}
-	t.Logf("%d calls, %d failed; everybody was in the new data %v after etcd's return", len(l.calls), len(l.failed()), whole)
+	t.Logf("%d calls, %d failed; everybody was in the new data %v after etcd's return", calls, len(failed), whole)
 	all[0].Close() // and the client hears of what happens there
 	until(t, s, "one less", func(v *catalog.View) bool { return len(v.Instances) == fleetSize-1 })
 }
@@ -93,23 +94,24 @@ func TestDeadSuspects(t *testing.T) {
 	}
 	l.until(t, "suspects", func(call) bool { return len(s.View().Suspects) == fleetSize })
 	l.past(t, time.Now().Add(time.Second))
-	if f := l.failed(); len(f) > 0 || l.least != fleetSize {
-		t.Fatalf("while all live %d calls failed, and the list was down to %d: %+v", len(f), l.least, f)
+	if _, failed, least := l.failed(); len(failed) > 0 || least != fleetSize {
+		t.Fatalf("while all live %d calls failed, and the list was down to %d: %+v", len(failed), least, failed)
 	}
 
 	dead := servers[3]
-	dead.stop()
 	closed := time.Now()
+	dead.stop()
 	l.past(t, closed.Add(3*time.Second))
 	l.stop()
 	var last time.Duration
-	for _, f := range l.failed() {
+	calls, failed, _ := l.failed()
+	for _, f := range failed {
 		if f.addr != dead.addr() {
 			t.Errorf("a call to %s failed, who lives: %v", f.addr, f.err)
 		}
 		last = f.at.Sub(closed)
 	}
-	t.Logf("%d calls, %d to the dead one, the last of them %v after its socket closed", len(l.calls), len(l.failed()), last)
+	t.Logf("%d calls, %d to the dead one, the last of them %v after its socket closed", calls, len(failed), last)
 	if last > time.Second {
 		t.Errorf("the dead one was called %v after its socket closed", last)
 	}

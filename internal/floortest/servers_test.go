@@ -153,11 +153,11 @@ func (l *load) past(t *testing.T, at time.Time) {
 	l.until(t, "a call", func(c call) bool { return c.at.After(at) })
 }
 
-// failed returns the calls that did.
-func (l *load) failed() []call {
+// failed returns how many calls there were, those that failed, and the length of the shortest list.
+func (l *load) failed() (all int, failed []call, least int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(l.calls), func(c call) bool { return c.err == nil })
+	return len(l.calls), slices.DeleteFunc(slices.Clone(l.calls), func(c call) bool { return c.err == nil }), l.least
 }
 
 // lines is a log that can be read.
