@@ -101,6 +101,7 @@ func TestSourceRules(t *testing.T) {
 			comments[dir] = 0
 		}
 		if strings.HasSuffix(path, "_test.go") {
+			checkSleep(t, path)
 			return nil
 		}
 		for _, decl := range f.Decls {
@@ -115,6 +116,20 @@ func TestSourceRules(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s has %d package comments, want 1", dir, n)
 		}
+	}
+}
+
+// checkSleep refuses to wait for a while in real time: in a test, only synctest's time may be slept away. A helper that
+// sleeps for the bubbles of other files says so by its name, pass.
+func checkSleep(t *testing.T, path string) {
+	t.Helper()
+	src, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(src), "time.Sleep"+"(") && !strings.Contains(string(src), `"testing/synctest"`) &&
+		!strings.Contains(string(src), "func pass(") {
+		t.Errorf("%s: time.Sleep outside of synctest: wait for what is meant", path)
 	}
 }
 

@@ -171,8 +171,8 @@ func TestWatchesAreBounded(t *testing.T) {
 		if !errors.Is(err, catalog.ErrTooMany) || !strings.Contains(err.Error(), "MaxWatches") {
 			t.Errorf("third service: %v", err)
 		}
-		want(t, c, "a", "a:1")      // those in use are not touched
-		time.Sleep(2 * time.Minute) //nolint:forbidigo // of a synctest bubble
+		want(t, c, "a", "a:1") // those in use are not touched
+		time.Sleep(2 * time.Minute)
 		want(t, c, "c", "c:1")
 	})
 }
@@ -183,14 +183,14 @@ func TestAnIdleWatchEnds(t *testing.T) {
 		c := open(t, f, catalog.Options{Idle: time.Minute})
 		f.set("svc", insts("a:1"))
 		first := want(t, c, "svc", "a:1")
-		time.Sleep(50 * time.Second) //nolint:forbidigo // of a synctest bubble
-		want(t, c, "svc", "a:1")     // a use
-		time.Sleep(59 * time.Second) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(50 * time.Second)
+		want(t, c, "svc", "a:1") // a use
+		time.Sleep(59 * time.Second)
 		synctest.Wait()
 		if f.running("svc") != 1 {
 			t.Fatal("ended before the idle time")
 		}
-		time.Sleep(17 * time.Second) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(17 * time.Second)
 		synctest.Wait()
 		if f.running("svc") != 0 {
 			t.Fatal("still watched after 1.25 x the idle time")
@@ -204,14 +204,14 @@ func TestAnIdleWatchEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Hour) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(time.Hour)
 		synctest.Wait()
 		if f.running("svc") != 1 {
 			t.Error("a watch with a subscriber ended")
 		}
 		s.Close()
 		s.Close()
-		time.Sleep(76 * time.Second) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(76 * time.Second)
 		synctest.Wait()
 		if f.running("svc") != 0 {
 			t.Error("still watched after the subscription's end")
@@ -314,7 +314,7 @@ func TestAWatchThatEndsIsStartedAgain(t *testing.T) {
 		if _, err := c.Lookup(t.Context(), "svc"); !errors.Is(err, catalog.ErrNoView) {
 			t.Errorf("err = %v", err)
 		}
-		time.Sleep(time.Minute) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(time.Minute)
 		f.mu.Lock()
 		if f.started < 5 || f.started > 40 {
 			t.Errorf("started %d times in a minute", f.started)
@@ -322,7 +322,7 @@ func TestAWatchThatEndsIsStartedAgain(t *testing.T) {
 		f.err = nil
 		f.mu.Unlock()
 		f.set("svc", insts("a:1"))
-		time.Sleep(10 * time.Second) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(10 * time.Second)
 		want(t, c, "svc", "a:1")
 	})
 }
@@ -336,7 +336,7 @@ func TestANameThatTheDriverRefuses(t *testing.T) {
 		if _, err := c.Lookup(t.Context(), "svc"); !errors.Is(err, naming.ErrInvalid) || time.Since(start) != 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		time.Sleep(time.Minute) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(time.Minute)
 		if f.started != 1 {
 			t.Errorf("started %d times", f.started)
 		}
@@ -354,7 +354,7 @@ func TestTheLastViewStays(t *testing.T) {
 		f.link = naming.Link{Since: time.Now(), Err: errors.New("gone")}
 		f.mu.Unlock()
 		for range 24 * 30 {
-			time.Sleep(5 * time.Minute) //nolint:forbidigo // of a synctest bubble
+			time.Sleep(5 * time.Minute)
 			want(t, c, "svc", "a:1")
 		}
 		if l := c.Link(); l.Up || time.Since(l.Since) != 60*time.Hour {
@@ -371,14 +371,14 @@ func TestAnIdleServiceIsRemembered(t *testing.T) {
 		for _, s := range []string{"a", "b", "c"} { // one more than is remembered
 			f.set(s, insts(s+":1"))
 			want(t, c, s, s+":1")
-			time.Sleep(2 * time.Minute) //nolint:forbidigo // of a synctest bubble
+			time.Sleep(2 * time.Minute)
 		}
 		idle := time.Now()
 		f.silence()
 		if _, err := c.Lookup(t.Context(), "a"); !errors.Is(err, catalog.ErrNoView) {
 			t.Errorf("the oldest is not forgotten: %v", err)
 		}
-		time.Sleep(2 * time.Minute) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(2 * time.Minute)
 		start := time.Now()
 		v, err := c.Lookup(t.Context(), "c")
 		if err != nil || addrs(v.Instances) != "c:1" || time.Since(start) != 500*time.Millisecond {
@@ -402,13 +402,13 @@ func TestNoWatchEndsWhileTheRegistryIsAway(t *testing.T) {
 		f.set("svc", insts("a:1"))
 		want(t, c, "svc", "a:1")
 		f.setLink(naming.Link{Since: time.Now()})
-		time.Sleep(time.Hour) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(time.Hour)
 		synctest.Wait()
 		if f.running("svc") != 1 {
 			t.Error("the watch ended")
 		}
 		f.setLink(naming.Link{Up: true, Since: time.Now()})
-		time.Sleep(2 * time.Minute) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if f.running("svc") != 0 {
 			t.Error("the watch goes on")

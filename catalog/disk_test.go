@@ -98,7 +98,7 @@ func TestAColdStartUsesTheCopy(t *testing.T) {
 			t.Fatalf("files %q", files)
 		}
 
-		time.Sleep(time.Hour) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(time.Hour)
 		c, w = openCopy(t, dir, "one", log)
 		defer c.Close()
 		sub, err := c.Subscribe("svc")
@@ -137,7 +137,7 @@ func TestALiveAnswerIsBetterThanACopy(t *testing.T) {
 			if err != nil || names(v.Instances) != addr+":1" || !v.Saved.IsZero() {
 				t.Errorf("%+v, %v", v, err)
 			}
-			time.Sleep(time.Second) //nolint:forbidigo // of a synctest bubble
+			time.Sleep(time.Second)
 			_ = c.Close()
 		}
 	})
@@ -192,7 +192,7 @@ func TestCopiesAreRefused(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				time.Sleep(tt.later) //nolint:forbidigo // of a synctest bubble
+				time.Sleep(tt.later)
 				c, _ = openCopy(t, dir, tt.scope, log)
 				defer c.Close()
 				_, err := c.Lookup(t.Context(), "svc")
@@ -231,7 +231,7 @@ func TestAFailureToSaveIsReportedOnce(t *testing.T) {
 		}
 		for _, a := range []string{"a", "b -a", "c -b"} {
 			w.answer <- say(a)
-			time.Sleep(2 * time.Second) //nolint:forbidigo // of a synctest bubble
+			time.Sleep(2 * time.Second)
 		}
 		sub.Close()
 		_ = c.Close()

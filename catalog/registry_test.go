@@ -54,10 +54,10 @@ func TestOverARegistry(t *testing.T) {
 		}
 
 		reg.Break(namingtest.Refuse) // longer than anybody waits
-		time.Sleep(time.Hour)        //nolint:forbidigo // of a synctest bubble
+		time.Sleep(time.Hour)
 		want(t, c, "svc", "10.0.0.2:1 10.0.0.3:1")
 		reg.Break(namingtest.None)
-		time.Sleep(time.Minute) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(time.Minute)
 
 		// The registry forgets both, and both accept connections.
 		reg.ExpireLease(servers[1])
@@ -67,9 +67,9 @@ func TestOverARegistry(t *testing.T) {
 			t.Errorf("suspects %q", addrs(v.Suspects))
 		}
 		net.set("10.0.0.2:1", true)
-		time.Sleep(10 * time.Second) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(10 * time.Second)
 		want(t, c, "svc", "10.0.0.3:1")
-		time.Sleep(catalog.DefaultSuspectFor) //nolint:forbidigo // of a synctest bubble
+		time.Sleep(catalog.DefaultSuspectFor)
 		want(t, c, "svc", "")
 	})
 }

@@ -131,7 +131,7 @@ func TestSettle(t *testing.T) {
 		expect(1)
 		time.Sleep(settle - 1)
 		expect(1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		expect(2)
 		for seq := uint64(3); seq < 100; seq++ { // changes that never cease
 			conv.convert(&catalog.View{Seq: seq})

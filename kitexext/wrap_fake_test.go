@@ -172,4 +172,4 @@ func instanceAt(addr string) naming.Instance {
 }
 
 // pass lets time pass in a synctest bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's own time
+func pass(d time.Duration) { time.Sleep(d) } // in the time of a bubble

@@ -52,7 +52,7 @@ func TestAwaitSeesPastAndFuture(t *testing.T) {
 			t.Fatalf("await = %+v, %v", c, err)
 		}
 		go func() {
-			time.Sleep(time.Second) //nolint:forbidigo // in a bubble, where it takes no time
+			time.Sleep(time.Second)
 			l.add(answered(0, hop("a", 2)))
 			l.add(answered(0, hop("b", 3)))
 		}()
