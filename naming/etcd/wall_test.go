@@ -15,6 +15,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3election/v3electionpb"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3lock/v3lockpb"
 	"go.uber.org/zap"
@@ -707,6 +708,49 @@ func TestMusterBehindTheWall(t *testing.T) {
 	}
 	if m.Err() != nil {
 		t.Error(m.Err())
+	}
+}
+
+// TestCertificateIsAUser: etcd takes the common name of a client's certificate for the user, so that a namespace can be walled
+// off without passwords; and whoever signs certificates must know that.
+func TestCertificateIsAUser(t *testing.T) {
+	t.Parallel()
+	ca, dev, prod := etcdtest.NewAuthority(t), newIdentity(t), newIdentity(t)
+	ca.Issue(dev.cert, dev.key, "muster-dev", 10)
+	ca.Issue(prod.cert, prod.key, "muster-prod", 11)
+	serve := ca.Serve("")
+	node := etcdtest.Start(t, func(c *embed.Config) { serve(c); cheapHash(c) })
+	open := func(edit ...func(*Config)) *Roles {
+		t.Helper()
+		cfg := Config{Endpoints: []string{node.Endpoint()}}
+		for _, e := range append(edit, withTLS(ca.CAFile, dev)) {
+			e(&cfg)
+		}
+		r, err := OpenRoles(cfg)
+		must(t, err)
+		t.Cleanup(func() { _ = r.Close() })
+		return r
+	}
+	r := open()
+	p, err := r.Plan(within(t), RolesSpec{
+		Users:      []RolesUser{{Namespace: "dev", Password: "unknown-to-all"}, {Namespace: "prod", Password: "unknown-to-all"}},
+		EnableAuth: true, RootPassword: "root",
+	})
+	must(t, err)
+	must(t, r.Apply(within(t), p, nil))
+
+	d := newDriver(t, node.Endpoint(), withTLS(ca.CAFile, dev))
+	must(t, join(t, d, claim("user-svc", 1)).Leave(within(t)))
+	d = newDriver(t, node.Endpoint(), withTLS(ca.CAFile, prod), inNamespace(t, "prod"))
+	must(t, join(t, d, claim("user-svc", 1)).Leave(within(t)))
+	d = newDriver(t, node.Endpoint(), withTLS(ca.CAFile, dev), inNamespace(t, "prod"))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if _, err := d.Join(ctx, claim("user-svc", 1)); !refused(err) {
+		t.Errorf("dev's certificate in prod: %v", err)
+	}
+	if _, err := open(func(c *Config) { c.Username, c.Password = "root", "root" }).Plan(within(t), RolesSpec{}); err != nil {
+		t.Errorf("a password does not win over the certificate: %v", err)
 	}
 }
 
