@@ -154,8 +154,11 @@ func judgeEndpoints(all *findings, x *etcd.Examination) {
 func judgeCredentials(all *findings, f facts) bool {
 	x, user := f.exam, f.cfg.Etcd.Username
 	asUser := "without a user"
-	if user != "" {
+	switch {
+	case user != "":
 		asUser = fmt.Sprintf("as %q", user)
+	case f.cfg.Etcd.CertFile != "":
+		asUser = "as the user that the client's certificate names"
 	}
 	switch {
 	case x.Refused && user == "":
