@@ -160,6 +160,9 @@ func judgeCredentials(all *findings, f facts) bool {
 	case f.cfg.Etcd.CertFile != "":
 		asUser = "as the user that the client's certificate names"
 	}
+	if e := overheard(f.cfg.Etcd); e != "" && user != "" {
+		all.addf(warning, "credentials", "use https:// in MUSTER_ETCD_ENDPOINTS, and MUSTER_ETCD_CA_FILE", "without TLS, the password goes to %s in plain text", e)
+	}
 	switch {
 	case x.Refused && user == "":
 		all.addf(fault, "credentials", "set MUSTER_ETCD_USERNAME and MUSTER_ETCD_PASSWORD_FILE; 'muster roles <namespace>' makes users",

@@ -88,6 +88,9 @@ func (r *rolesCommand) run(ctx context.Context, namespaces []string) error {
 	if err != nil {
 		return err
 	}
+	if e := overheard(cfg); e != "" {
+		r.printf("note: without TLS, passwords go to %s in plain text\n", e)
+	}
 	return r.carryOut(ctx, roles, plan, files)
 }
 

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/muster-go/muster/naming/etcd"
 )
 
 // secret is a password and the file that it is in.
@@ -18,6 +21,28 @@ type secret struct {
 	fresh bool
 	// loose says that others than the owner may read the file.
 	loose bool
+}
+
+// overheard returns an endpoint that a password would be sent to in plain text over a network, or "".
+func overheard(cfg etcd.Config) string {
+	if cfg.CAFile != "" || cfg.CertFile != "" {
+		return ""
+	}
+	for _, e := range cfg.Endpoints {
+		scheme, host, ok := strings.Cut(e, "://")
+		if !ok {
+			host = e
+		}
+		name, _, err := net.SplitHostPort(strings.TrimSuffix(host, "/"))
+		ip := net.ParseIP(name)
+		if ok && scheme == "https" {
+			return "" // TLS to all of them
+		}
+		if err == nil && name != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return e
+		}
+	}
+	return ""
 }
 
 // passwordDir is a folder of passwords; empty where none was named.
@@ -50,8 +75,11 @@ func loadSecret(file string) (*secret, error) {
 	return s, nil
 }
 
-// save writes a new password for its owner alone. It overwrites nothing.
+// save writes a new password for its owner alone, into a folder that is made where there is none. It overwrites nothing.
 func (s *secret) save() error {
+	if err := os.MkdirAll(filepath.Dir(s.file), 0o700); err != nil {
+		return fmt.Errorf("the password: %w", err)
+	}
 	f, err := os.OpenFile(s.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("the password: %w", err)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -8,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/muster-go/muster/internal/etcdtest"
+	"github.com/muster-go/muster/naming/etcd"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -16,7 +19,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func TestRoles(t *testing.T) {
 	node := etcdtest.Start(t, cheapHash)
 	environ(t, map[string]string{"MUSTER_ETCD_ENDPOINTS": node.Endpoint()})
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "made", "for-it")
 	rootFile := filepath.Join(dir, "root.password")
 	var secrets []string
 	step := func(name string, code int, args ...string) string {
@@ -35,7 +38,7 @@ func TestRoles(t *testing.T) {
 	}
 	files := func() (names []string) {
 		all, err := os.ReadDir(dir)
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)
 		}
 		for _, f := range all {
@@ -110,6 +113,27 @@ func TestRolesUsage(t *testing.T) {
 	} {
 		if out, code := shell(t, args...); code != exitUsage {
 			t.Errorf("%v: %d\n%s", args, code, out)
+		}
+	}
+}
+
+func TestOverheard(t *testing.T) {
+	t.Parallel()
+	for want, cfg := range map[string]etcd.Config{
+		"etcd:2379":         {Endpoints: []string{"127.0.0.1:1", "etcd:2379"}},
+		"http://10.0.0.1:1": {Endpoints: []string{"http://10.0.0.1:1"}},
+	} {
+		if got := overheard(cfg); got != want {
+			t.Errorf("%v: %q, want %q", cfg.Endpoints, got, want)
+		}
+	}
+	for _, cfg := range []etcd.Config{
+		{Endpoints: []string{"127.0.0.1:1", "[::1]:1", "localhost:1", "http://localhost:1/"}},
+		{Endpoints: []string{"https://etcd:1"}},
+		{Endpoints: []string{"etcd:1"}, CAFile: "ca.pem"},
+	} {
+		if got := overheard(cfg); got != "" {
+			t.Errorf("%v: %q", cfg.Endpoints, got)
 		}
 	}
 }
