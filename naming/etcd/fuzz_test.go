@@ -107,6 +107,7 @@ func FuzzView(f *testing.F) {
 	f.Add([]byte{40, 41, 24, 0, 40, 16, 44}, []byte(`{"address":"10.0.0.1:1"}`), uint8(3))
 	f.Add([]byte{40, 41, 42, 24, 25, 26, 0, 1, 2}, []byte(`{"address":"10.0.0.2:1","tags":{"muster.state":"leaving"}}`), uint8(1))
 	f.Fuzz(func(t *testing.T, ops, free []byte, every uint8) {
+		ops = ops[:min(len(ops), 100)]
 		var last naming.Update
 		v := testView(ns, func(u naming.Update) { last = u })
 		events := script(ns, v.dir, ops, free)
