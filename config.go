@@ -13,7 +13,8 @@ import (
 type Config struct {
 	// Namespace is the environment and group that the process registers in and resolves from.
 	Namespace naming.Namespace
-	// Protection guards namespaces against being entered by mistake.
+	// Protection guards namespaces against being entered by mistake. Nil Names mean naming.DefaultProtected; for none, say
+	// so with an empty list.
 	Protection naming.Protection
 	// Etcd says how to reach the registry. Its Namespace and Logger are set by New.
 	Etcd etcd.Config

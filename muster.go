@@ -47,6 +47,9 @@ func New(ctx context.Context, cfg Config, probes ...health.Probe) (_ *Muster, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if cfg.Protection.Names == nil { // a Config made by hand is no way around
+		cfg.Protection.Names = naming.DefaultProtected()
+	}
 	if err := cfg.Protection.Check(cfg.Namespace); err != nil {
 		return nil, err
 	}

@@ -158,6 +158,14 @@ func TestHonestMistakeWithoutRoles(t *testing.T) {
 			}
 		}
 	}
+	// Nor is a Config that was made by hand a way around.
+	prod, err := naming.NewNamespace("prod", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := muster.New(t.Context(), muster.Config{Namespace: prod}); !errors.Is(err, naming.ErrProtected) {
+		t.Errorf("New = %v, %v", m, err)
+	}
 	after, err := cli.Get(t.Context(), "x")
 	if err != nil {
 		t.Fatal(err)
