@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -126,8 +127,9 @@ func (c Config) checkEndpoints() error {
 				secure = e
 			}
 		}
-		if h, p, err := net.SplitHostPort(host); err != nil || h == "" || p == "" {
-			return bad("Endpoints", "%q: want host:port", redactURL(e))
+		h, p, err := net.SplitHostPort(host)
+		if n, perr := strconv.ParseUint(p, 10, 16); err != nil || h == "" || perr != nil || n == 0 {
+			return bad("Endpoints", "%q: want host:port, the port a number", redactURL(e))
 		}
 	}
 	switch {

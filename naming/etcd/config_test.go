@@ -22,6 +22,8 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		{"plain port with TLS files", func(c *Config) { c.Endpoints, c.CAFile = []string{"http://a:1"}, file("x") }, "Endpoints: \"http://a:1\" is plain text"},
 		{"mixed", func(c *Config) { c.Endpoints = []string{"http://a:1", "https://b:1"} }, "Endpoints"},
 		{"no port", func(c *Config) { c.Endpoints = []string{"a"} }, "Endpoints: \"a\": want host:port"},
+		{"a socket", func(c *Config) { c.Endpoints = []string{"unix:/run/etcd"} }, "the port a number"},
+		{"port out of range", func(c *Config) { c.Endpoints = []string{"a:65536"} }, "the port a number"},
 		{"empty endpoint", func(c *Config) { c.Endpoints = []string{"a:1", ""} }, "Endpoints"},
 		{"other scheme", func(c *Config) { c.Endpoints = []string{"ftp://a:1"} }, "Endpoints"},
 		{"password in the endpoint", func(c *Config) { c.Endpoints = []string{"http://u:hunter2@a:1"} }, "Endpoints"},

@@ -22,8 +22,11 @@ func (c *connection) reason(conn grpc.ClientConnInterface) error {
 	ctx, cancel := context.WithTimeout(c.ctx, reasonTimeout)
 	defer cancel()
 	_, err := pb.NewMaintenanceClient(conn).Status(ctx, &pb.StatusRequest{})
-	if status.Code(err) == codes.Unavailable {
+	switch status.Code(err) {
+	case codes.Unavailable:
 		return plain(err)
+	case codes.DeadlineExceeded:
+		return errors.New("no answer in time")
 	}
 	return nil // etcd has answered, whatever it said
 }
