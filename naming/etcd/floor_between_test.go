@@ -105,7 +105,7 @@ func TestBetweenCountAndCommitOfMany(t *testing.T) {
 	if o := withdraw(t, all[0], floor); o != naming.Held {
 		t.Errorf("%v, want held", o)
 	}
-	if got := etcdtest.Keys(t, cli, servingKey)[servingKey]; !strings.Contains(got, "degraded") {
-		t.Errorf("serving value %q, want a degraded one", got)
+	if got := etcdtest.Keys(t, cli, servingKey)[servingKey]; !strings.Contains(got, "id-1") || strings.Contains(got, tagState) {
+		t.Errorf("serving value %q, want what it was", got)
 	}
 }

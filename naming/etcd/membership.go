@@ -156,6 +156,10 @@ func (m *membership) Annotate(ctx context.Context, st naming.Status) error {
 		return err
 	}
 	defer end()
+	return m.annotate(ctx, h, st)
+}
+
+func (m *membership) annotate(ctx context.Context, h *handle, st naming.Status) error {
 	m.status = st
 	t, err := m.commit(ctx, h, []clientv3.Cmp{m.ours(m.keys.roster)}, m.putRoster(st))
 	if err == nil && !t.Succeeded {

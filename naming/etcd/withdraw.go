@@ -120,11 +120,15 @@ func (m *membership) unlist(ctx context.Context, h *handle, st naming.Status) er
 	return err
 }
 
-// hold keeps the instance listed and says on the roster that it is held.
+// hold keeps the instance listed as it was and says on the roster that it is held. Whether clients are to know that it is
+// degraded is the caller's to say.
 func (m *membership) hold(ctx context.Context, h *handle, st naming.Status) error {
-	if m.serving && m.listed && !m.marked && m.degraded && !m.unsure && sameStatus(m.status, st) {
+	if m.marked || m.unsure {
+		m.status, m.serving = st, true
+		return m.write(ctx, h)
+	}
+	if sameStatus(m.status, st) {
 		return nil
 	}
-	m.status, m.serving, m.degraded = st, true, true
-	return m.write(ctx, h)
+	return m.annotate(ctx, h, st)
 }
