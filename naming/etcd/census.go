@@ -15,6 +15,7 @@ import (
 type count struct {
 	naming.Census
 	guard     int64            // the guard's revision
+	roster    int64            // of the own roster entry; 0 where there is none
 	self      clientv3.LeaseID // of the own serving key; 0 where there is none
 	marked    bool             // the own serving key says leaving
 	selfUnfit bool             // the census counts the asking instance among the unfit
@@ -102,6 +103,9 @@ func (m *membership) counted(t *clientv3.TxnResponse) count {
 			continue
 		}
 		alive[addr] = e.ID
+		if addr == m.inst.Addr && clientv3.LeaseID(kv.Lease) == m.s.id {
+			c.roster = kv.ModRevision
+		}
 		if e.Unfit {
 			c.Unfit++
 			c.selfUnfit = c.selfUnfit || addr == m.inst.Addr

@@ -16,8 +16,12 @@ import (
 	"github.com/muster-go/muster/naming"
 )
 
-// lossy is a way to etcd on which the next transaction that writes is lost: it, or the answer to it.
-type lossy struct{ request, answer atomic.Bool }
+// lossy is a way to etcd on which the next transaction that writes is lost: it, or the answer to it; or it is so slow that
+// the client has long given up when etcd runs it.
+type lossy struct {
+	request, answer, slow atomic.Bool
+	late                  func() error // runs the slow one
+}
 
 func (l *lossy) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	t, ok := req.(*pb.TxnRequest)
@@ -26,6 +30,10 @@ func (l *lossy) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
 	}
 	lost := status.Error(codes.Unavailable, "lost on the way")
 	if l.request.CompareAndSwap(true, false) {
+		return nil, lost
+	}
+	if l.slow.CompareAndSwap(true, false) {
+		l.late = func() error { _, err := next(context.WithoutCancel(ctx), req); return err }
 		return nil, lost
 	}
 	r, err := next(ctx, req)
@@ -45,6 +53,7 @@ func TestLostRequestsAndAnswers(t *testing.T) {
 	})
 	cli := node.Client()
 	ok, out, held := naming.Status{State: "serving"}, naming.Status{State: "withdrawn", Unfit: true}, naming.Status{State: "held", Unfit: true}
+	nothing := func(naming.Membership) error { return nil }
 	publish := func(m naming.Membership) error { return m.Publish(within(t), ok, false) }
 	withdraw := func(m naming.Membership) error {
 		_, err := m.Withdraw(within(t), naming.Floor{}, out, held)
@@ -56,6 +65,7 @@ func TestLostRequestsAndAnswers(t *testing.T) {
 	}
 	degrade := func(m naming.Membership) error { return m.Publish(within(t), held, true) }
 	annotate := func(m naming.Membership) error { return m.Annotate(within(t), ok) }
+	complain := func(m naming.Membership) error { return m.Annotate(within(t), naming.Status{State: "complaining"}) }
 	type step = func(naming.Membership) error
 	for _, c := range []struct {
 		name        string
@@ -65,6 +75,7 @@ func TestLostRequestsAndAnswers(t *testing.T) {
 		serving     string // a part of the serving value; "" for no key
 	}{
 		{"publish again", annotate, publish, publish, "serving", "10.0.0.1"},
+		{"withdraw after the first publication", nothing, publish, withdraw, "withdrawn", ""},
 		{"withdraw again", publish, withdraw, withdraw, "withdrawn", ""},
 		{"withdraw after a publication", annotate, publish, withdraw, "withdrawn", ""},
 		{"publish after a withdrawal", publish, withdraw, publish, "serving", "10.0.0.1"},
@@ -76,9 +87,12 @@ func TestLostRequestsAndAnswers(t *testing.T) {
 		{"withdraw after a degraded publication", publish, degrade, withdraw, "withdrawn", ""},
 		{"back to what was", publish, degrade, publish, "serving", "10.0.0.1"},
 		{"annotate, then publish", publish, annotate, publish, "serving", "10.0.0.1"},
+		{"annotate, then annotate otherwise", publish, complain, annotate, "serving", "10.0.0.1"},
+		{"annotate, then withdraw", publish, complain, withdraw, "withdrawn", ""},
+		{"annotate, then hold", publish, complain, hold, "held", "10.0.0.1"},
 	} {
-		for name, loss := range map[string]*atomic.Bool{"request": &l.request, "answer": &l.answer} {
-			t.Run(c.name+", "+name+" lost", func(t *testing.T) {
+		for name, loss := range map[string]*atomic.Bool{"request lost": &l.request, "answer lost": &l.answer, "late": &l.slow} {
+			t.Run(c.name+", "+name, func(t *testing.T) {
 				m := join(t, newDriver(t, node.Endpoint()), claim("user-svc", 1))
 				must(t, c.before(m))
 				loss.Store(true)
@@ -86,6 +100,9 @@ func TestLostRequestsAndAnswers(t *testing.T) {
 					t.Fatal("nothing was lost")
 				}
 				must(t, c.after(m))
+				if loss == &l.slow {
+					must(t, l.late())
+				}
 				if got := etcdtest.Keys(t, cli, rosterKey)[rosterKey]; !strings.Contains(got, `"state":"`+c.state+`"`) {
 					t.Errorf("the roster says %s, want %s", got, c.state)
 				}

@@ -232,7 +232,7 @@ func (p *protocol) commit(w world, i int, step stepper) (breach string) {
 	case unlisting:
 		step("unlist", func(_ *world, s *slot) { s.op, s.key = noOp, noKey })
 	case holding:
-		step("hold", func(w *world, s *slot) { s.op, s.kept, s.unfit = noOp, true, true; w.bump() })
+		step("hold", func(_ *world, s *slot) { s.op, s.kept, s.unfit = noOp, true, true })
 	case publishing:
 		step("publish", func(w *world, s *slot) { s.op, s.key, s.kept, s.unfit = noOp, listedKey, false, false; w.bump() })
 	case degrading:

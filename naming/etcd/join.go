@@ -143,6 +143,7 @@ func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int6
 			m.log.Warn("claimed the address of another process, which either has ended or advertises it by mistake", "replaced", holder)
 		}
 		m.status = c.Status
+		m.wrote[m.keys.roster] = t.Header.Revision
 		if op := first(r, 2); op != nil {
 			m.order(decodeOrder(m.inst.ID, op.Value, time.Now()))
 		}

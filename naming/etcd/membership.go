@@ -161,7 +161,7 @@ func (m *membership) Annotate(ctx context.Context, st naming.Status) error {
 
 func (m *membership) annotate(ctx context.Context, h *handle, st naming.Status) error {
 	m.status = st
-	t, err := m.commit(ctx, h, []clientv3.Cmp{m.ours(m.keys.roster)}, m.putRoster(st))
+	t, err := m.commit(ctx, h, []clientv3.Cmp{m.unchanged()}, m.putRoster(st))
 	if err == nil && !t.Succeeded {
 		err = m.write(ctx, h) // the roster key is gone or another's: find out which
 	}
@@ -236,6 +236,15 @@ func (m *membership) commitOr(ctx context.Context, h *handle, cmps []clientv3.Cm
 // ours compares a key's lease with our own, which only this process uses.
 func (m *membership) ours(key string) clientv3.Cmp {
 	return clientv3.Compare(clientv3.LeaseValue(key), "=", m.s.id)
+}
+
+// unchanged compares the roster entry with what the membership itself wrote there last. Each write changes the entry, so a
+// transaction that is so slow that the client has given it up, and asked for something else, does nothing when etcd runs it.
+func (m *membership) unchanged() clientv3.Cmp {
+	if rev := m.wrote[m.keys.roster]; rev > 0 {
+		return clientv3.Compare(clientv3.ModRevision(m.keys.roster), "=", rev)
+	}
+	return m.ours(m.keys.roster)
 }
 
 func (m *membership) putRoster(st naming.Status) clientv3.Op {

@@ -37,13 +37,16 @@ func (m *membership) Withdraw(ctx context.Context, floor naming.Floor, onWithdra
 	c, err := m.count(ctx, h)
 	lost, pause := false, time.Duration(0)
 	for err == nil {
-		m.listed, m.marked = c.self == m.s.id, c.marked // the truth, where an answer was lost before
+		// The truth, where an answer was lost before.
+		m.listed, m.marked, m.wrote[m.keys.roster] = c.self == m.s.id, c.marked, c.roster
 		p, permitted := c.premises(floor)
 		switch {
 		case m.marked || !m.listed:
 			return naming.Withdrawn, m.unlist(ctx, h, onWithdrawn)
 		case !permitted:
 			return naming.Held, m.hold(ctx, h, onHeld)
+		case c.roster == 0: // deleted by hand; it is back in a moment
+			return 0, errChanged
 		case lost:
 			wait(ctx, rand.N(pause))
 			c, err = m.count(ctx, h) // what the lost transaction found is old by now
@@ -75,7 +78,7 @@ func (m *membership) tryWithdraw(ctx context.Context, h *handle, p premises, st 
 	}
 	cmps := []clientv3.Cmp{
 		m.ours(m.keys.serving),
-		m.ours(m.keys.roster),
+		m.unchanged(),
 		clientv3.Compare(clientv3.ModRevision(m.keys.guard), "=", p.guard),
 	}
 	for _, w := range p.witnesses {
@@ -104,12 +107,23 @@ func recounted(t *clientv3.TxnResponse) int64 {
 // unlist deletes the serving key, which has been marked or was never there, and writes the status.
 func (m *membership) unlist(ctx context.Context, h *handle, st naming.Status) error {
 	m.serving = false
-	if m.marked {
-		_, err := m.commit(ctx, h, []clientv3.Cmp{m.ours(m.keys.serving)}, clientv3.OpDelete(m.keys.serving))
+	cmps := []clientv3.Cmp{m.ours(m.keys.serving), m.unchanged()}
+	for n := 0; m.marked; n++ {
+		t, err := m.commit(ctx, h, cmps, clientv3.OpDelete(m.keys.serving))
 		if err != nil {
 			return err
 		}
-		m.listed, m.marked = false, false
+		roster, serving := first(t, 0), first(t, 1)
+		switch {
+		case t.Succeeded, serving == nil, clientv3.LeaseID(serving.Lease) != m.s.id:
+			m.listed, m.marked = false, false
+		case n == tries:
+			return errChanged
+		case roster != nil && clientv3.LeaseID(roster.Lease) == m.s.id:
+			cmps = append(cmps[:1], clientv3.Compare(clientv3.ModRevision(m.keys.roster), "=", roster.ModRevision))
+		default: // the entry is gone, or another's: the write below finds out which
+			cmps = cmps[:1]
+		}
 	}
 	if !m.unsure && sameStatus(m.status, st) {
 		return nil

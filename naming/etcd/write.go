@@ -49,12 +49,15 @@ func (m *membership) write(ctx context.Context, h *handle) error {
 
 // wish returns the transaction that writes what is wanted.
 func (m *membership) wish(b belief) ([]clientv3.Cmp, []clientv3.Op, error) {
-	cmps := []clientv3.Cmp{m.ours(m.keys.roster)}
+	cmps := []clientv3.Cmp{m.unchanged()}
 	if b.rosterGone {
 		cmps[0] = clientv3.Compare(clientv3.CreateRevision(m.keys.roster), "=", 0)
 	}
 	ops := []clientv3.Op{m.putRoster(m.status)}
 	if !m.serving {
+		if b.rosterGone { // one more is alive than a withdrawal may have counted
+			ops = append(ops, m.bump())
+		}
 		return cmps, ops, nil
 	}
 	state := ""
@@ -91,6 +94,9 @@ func (m *membership) learn(ctx context.Context, h *handle, roster, serving *mvcc
 		b.replace = serving.ModRevision
 	}
 	b.rosterGone = roster == nil || clientv3.LeaseID(roster.Lease) != m.s.id
+	if !b.rosterGone {
+		m.wrote[m.keys.roster] = roster.ModRevision
+	}
 	if roster != nil && b.rosterGone { // our own value under a lease of before, or what is no instance's
 		return b, m.drop(ctx, h, roster)
 	}
