@@ -32,16 +32,19 @@ tour: ## the tour: everything that Muster promises, shown on real parts
 integration: ## the demo services by hand against etcd-server, MariaDB and redis-server of the system
 	scripts/integration.sh
 
+FLOOR_TESTS := FloorModel|AllFail|BetweenReadAndCommit|RequestsWhileHeld
+
+.PHONY: floor
+floor: ## the floor's figures, of 50 repetitions, and its protocol searched for four instances
+	FLOOR_REPETITIONS=50 $(GO) test -count=1 -v -run '$(FLOOR_TESTS)' ./naming/etcd ./internal/floortest
+
+.PHONY: floor-tests
+floor-tests:
+	@echo '$(FLOOR_TESTS)'
+
 .PHONY: chaos
 chaos: ## the fault suite: real processes, a three-node etcd, constant calls
 	$(GO) run ./chaos
-
-# One scenario of each kind, for a quick look: an outage, lost data, keys, claims, ways to end.
-CHAOS_SMOKE := ^(leader-killed|outage-30s|wiped|lease-revoked|serving-key-deleted|stranger|twin|killed|sigterm-serving|rolling-restart)$$
-
-.PHONY: chaos-smoke
-chaos-smoke: ## ten scenarios of the fault suite, in about a minute
-	$(GO) run ./chaos -run '$(CHAOS_SMOKE)'
 
 .PHONY: soak
 soak: ## ten minutes of random faults under the race detector; SEED=n repeats a run
