@@ -21,7 +21,7 @@ type Update struct {
 	Left []string
 }
 
-// Link is what a driver knows of its connection to the registry.
+// Link is what a driver knows of the registry itself.
 type Link struct {
 	// Up says whether the registry answers.
 	Up bool
@@ -29,4 +29,7 @@ type Link struct {
 	Since time.Time
 	// Err is why the registry does not answer, where that is known. It holds no secret.
 	Err error
+	// Skipped counts what the driver has seen under its prefix that is no instance of its namespace, since the driver was
+	// made; the same value counts again each time that it is read.
+	Skipped int64
 }

@@ -65,14 +65,13 @@ func (d *Driver) Scope() string { return d.cfg.scope() }
 
 // Link implements naming.Watcher.
 func (d *Driver) Link() naming.Link {
-	if l := d.conn.sight.link.Load(); l != nil {
-		return *l
+	var l naming.Link
+	if known := d.conn.sight.link.Load(); known != nil {
+		l = *known
 	}
-	return naming.Link{}
+	l.Skipped = d.skipped.Load()
+	return l
 }
-
-// Skipped returns how many values under the prefix were skipped because they are no instances of this namespace.
-func (d *Driver) Skipped() int64 { return d.skipped.Load() }
 
 // Close leaves everything that is still joined, within 2.5 s, ends all watches, revokes the lease and joins every
 // goroutine. What etcd could not be told, because it did not answer, goes with the lease. It is idempotent.
