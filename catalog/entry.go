@@ -62,6 +62,10 @@ func (e *entry) touch() {
 // idleSteps is into how many parts the idle time is divided.
 const idleSteps = 4
 
+// confirmSteps is into how many parts the age at which a copy is refused is divided: while the registry answers, the copy of
+// a service that does not change is no older than one of them.
+const confirmSteps = 8
+
 // run owns the service until it is idle or the catalog closes.
 func (e *entry) run() {
 	ctx, cancel := context.WithCancel(e.c.ctx)
@@ -82,10 +86,13 @@ func (e *entry) run() {
 	defer again.Stop()
 	copied := time.NewTimer(e.c.o.FirstWait / 2) // when a copy is better than nothing
 	defer copied.Stop()
+	confirmed := time.NewTicker(max(e.c.o.CacheMaxAge/confirmSteps, 1)) // when the copy is written though nothing changed
+	defer confirmed.Stop()
 
 	for {
 		select {
 		case <-ctx.Done():
+			e.confirm()
 			return
 		case <-idle.C:
 			if e.touched.Swap(false) {
@@ -93,6 +100,9 @@ func (e *entry) run() {
 			} else if unused++; unused >= idleSteps && e.c.retire(e) {
 				return
 			}
+			continue
+		case <-confirmed.C:
+			e.confirm()
 			continue
 		case <-copied.C:
 			e.useCopy()
@@ -228,6 +238,17 @@ func (e *entry) publish(revision int64, saved time.Time) {
 	}
 	e.tell()
 	if e.c.disk != nil && saved.IsZero() {
+		e.c.disk.save(v)
+	}
+}
+
+// confirm has the view written anew while the registry answers: a copy is as old as the registry's last word on it, not as
+// the last change.
+func (e *entry) confirm() {
+	if e.c.disk == nil || !e.c.w.Link().Up {
+		return
+	}
+	if v := e.view.Load(); v != nil && v.Saved.IsZero() {
 		e.c.disk.save(v)
 	}
 }

@@ -50,7 +50,9 @@ type Options struct {
 	// CacheDir is where the last view of each service is kept, so that a client can start while the registry is away;
 	// empty means nowhere. Files lie in a directory for the namespace and the group.
 	CacheDir string
-	// CacheMaxAge is the age from which on a copy is refused. Default 24 h.
+	// CacheMaxAge is the age from which on a copy is refused. Default 24 h. While the registry answers, the copy of a service
+	// in use is written anew every eighth of that, and at Close, so that its age is about the time since the registry was
+	// last heard.
 	CacheMaxAge time.Duration
 	// Namespace names the directory under CacheDir; where it is zero, a hash of the watcher's scope does.
 	Namespace naming.Namespace
