@@ -35,8 +35,9 @@ type Config struct {
 	// Endpoints are host:port, http://host:port or https://host:port. An https endpoint, or any of the TLS files, means
 	// TLS to all of them. Default [DefaultEndpoint].
 	Endpoints []string
-	// Username and Password authenticate. PasswordFile is read anew for each connection, so that a password can be rotated;
-	// it excludes Password. A trailing newline is taken off.
+	// Username and Password authenticate. PasswordFile is read anew for each client, and a new one is made as soon as etcd
+	// refuses the password, so that it can be rotated: write the file, then change it in etcd. It excludes Password. A trailing
+	// newline is taken off.
 	Username, Password, PasswordFile string
 	// CAFile holds the authorities that may sign etcd's certificate, default the system's. CertFile and KeyFile, both or
 	// none, are the client's own certificate, read anew for each connection.

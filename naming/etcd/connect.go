@@ -62,6 +62,9 @@ type connection struct {
 	cur   *handle
 	ready chan struct{} // closed while cur is set
 	last  error         // why cur is not set
+	// doubted asks for a look at once, and wake ends the wait for the next one.
+	doubted bool
+	wake    context.CancelFunc
 }
 
 func newConnection(cfg Config, creds credentials.TransportCredentials) *connection {
@@ -207,10 +210,10 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// rejected reports whether etcd refused the credentials, as it does for ever once a token is gone. A watch is refused with
-// the error's text as its reason, so the text is what there is to compare.
+// rejected reports whether etcd refused the credentials, as it does for ever once a token is gone, or the password has been
+// changed. A watch is refused with the error's text as its reason, so the text is what there is to compare.
 func rejected(err error) bool {
-	for _, e := range []error{rpctypes.ErrInvalidAuthToken, rpctypes.ErrUserEmpty, rpctypes.ErrAuthOldRevision} {
+	for _, e := range []error{rpctypes.ErrInvalidAuthToken, rpctypes.ErrUserEmpty, rpctypes.ErrAuthOldRevision, rpctypes.ErrAuthFailed} {
 		if strings.Contains(err.Error(), e.Error()) {
 			return true
 		}

@@ -52,8 +52,10 @@ func follow(ctx context.Context, c *connection, f follower) {
 		case errors.Is(err, errEra), errors.Is(err, rpctypes.ErrCompacted), errors.Is(err, rpctypes.ErrFutureRev):
 			f.from = 0
 		case rejected(err):
-			// Once a token has expired, a stream refuses every new watch; only a stream of its own gets a new token.
+			// Once a token has expired, a stream refuses every new watch; only a stream of its own gets a new token. Where it is
+			// the password that is refused, only another client will do.
 			stream++
+			c.doubt()
 		}
 		if time.Since(began) > watchMax {
 			bo.Reset()

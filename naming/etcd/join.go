@@ -44,6 +44,9 @@ func (d *Driver) Join(ctx context.Context, c naming.Claim) (naming.Membership, e
 	m, err := d.join(ctx, inst, keys, c)
 	if err != nil {
 		d.unreserve(keys.roster)
+		if rejected(err) {
+			d.conn.doubt()
+		}
 		return nil, d.conn.explain(err)
 	}
 	return m, nil

@@ -152,6 +152,9 @@ func (s *session) run() {
 			s.lost()
 		}
 		if s.ctx.Err() == nil {
+			if err != nil && rejected(err) {
+				s.d.conn.doubt()
+			}
 			s.d.cfg.Logger.Debug("lease keepalive interrupted", "err", err)
 			wait(s.ctx, bo.NextBackOff())
 		}

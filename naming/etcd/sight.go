@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/connectivity"
 
@@ -95,7 +97,7 @@ func (c *connection) guardSight(h *handle) error {
 	due, refused := time.Now(), 0
 	for c.ctx.Err() == nil {
 		state := conn.GetState()
-		if state != connectivity.Ready {
+		if c.takeDoubt() || state != connectivity.Ready {
 			due = time.Now() // the first thing after each reconnect
 		}
 		switch state {
@@ -122,8 +124,9 @@ func (c *connection) guardSight(h *handle) error {
 				if rejected(err) {
 					refused++
 				}
-				if refused >= rejections {
-					c.log.Warn("etcd refuses the session's token; connecting anew", "err", err)
+				// A client knows but the one password it was made with, so that it gets no other answer by asking again.
+				if refused >= rejections || errors.Is(err, rpctypes.ErrAuthFailed) {
+					c.log.Warn("etcd refuses the client's token or password; connecting anew", "err", err)
 					return err
 				}
 			}
@@ -142,14 +145,44 @@ type stateWaiter interface {
 }
 
 func (c *connection) waitChange(conn stateWaiter, state connectivity.State, due time.Time) {
-	ctx := c.ctx
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
 	// Otherwise only a change makes a look possible, or the reason another one.
 	if state == connectivity.Ready || state == connectivity.TransientFailure {
-		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, due)
 		defer cancel()
 	}
-	conn.WaitForStateChange(ctx, state)
+	if c.sleep(cancel) {
+		conn.WaitForStateChange(ctx, state)
+	}
+}
+
+// doubt asks for a look at once, since etcd has refused a request's credentials: whether the client has to be made anew
+// must not take until the next look, when the lease may have run out. Any goroutine may call it.
+func (c *connection) doubt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doubted = true
+	if c.wake != nil {
+		c.wake()
+	}
+}
+
+// takeDoubt reports whether there has been a doubt since it was last called.
+func (c *connection) takeDoubt() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.doubted
+	c.doubted, c.wake = false, nil
+	return was
+}
+
+// sleep lets a doubt call wake, and reports whether there is none yet.
+func (c *connection) sleep(wake context.CancelFunc) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wake = wake
+	return !c.doubted
 }
 
 // look reads next to nothing, linearizably, and compares the history's length with what was seen before.
