@@ -118,9 +118,9 @@ func TestAColdStartUsesTheCopy(t *testing.T) {
 		}
 		<-sub.Changed()
 
-		w.answer <- say("c") // one answer, and what the copy says is past: no suspects
+		w.answer <- say("b c") // one answer, and what the copy says of a is past
 		<-sub.Changed()
-		if v = sub.View(); names(v.Instances) != "c:1" || !v.Saved.IsZero() || len(v.Suspects) != 0 {
+		if v = sub.View(); names(v.Instances) != "b:1 c:1" || !v.Saved.IsZero() || len(v.Suspects) != 0 {
 			t.Errorf("%+v", v)
 		}
 		sub.Close()

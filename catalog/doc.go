@@ -16,6 +16,7 @@
 //     in the next view, so that the difference of two views is a merge ([Diff]).
 //  6. A watch without a lookup or a subscriber ends after [Options.Idle], and no more than [Options.MaxWatches] run. Where
 //     the registry does not answer a watch that begins, what was known before serves after half of FirstWait: what this
-//     process knew before the service was idle, or the copy in [Options.CacheDir]. The registry's answer replaces it.
+//     process knew before the service was idle, or the copy in [Options.CacheDir]. The registry's answer replaces it; what
+//     that answer lacks counts as vanished without a word, as in 4.
 //  7. [Catalog.Close] ends and joins every goroutine of the catalog.
 package catalog

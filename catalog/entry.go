@@ -188,7 +188,7 @@ func (e *entry) update(u naming.Update) {
 		e.c.o.Logger.Warn("catalog: many instances vanished without leaving: they are kept while they accept connections",
 			"service", e.service, "listed", len(e.state.listed), "suspects", n, "for", hold)
 	}
-	e.publish(u.Snapshot.Revision, time.Time{})
+	e.publish(u.Snapshot.Revision)
 }
 
 func (e *entry) refused(i *naming.Instance) {
@@ -196,7 +196,7 @@ func (e *entry) refused(i *naming.Instance) {
 	e.state = e.state.refused(i)
 	if len(e.state.missing) < before {
 		e.c.o.Logger.Info("catalog: a suspect accepts no connection and is dropped", "service", e.service, "addr", i.Addr)
-		e.publish(e.view.Load().Revision, time.Time{})
+		e.publish(e.view.Load().Revision)
 	}
 }
 
@@ -206,12 +206,12 @@ func (e *entry) age() {
 	if n := len(e.state.suspects()); n < before {
 		e.c.o.Logger.Warn("catalog: suspects are dropped: the registry has not listed them again in time",
 			"service", e.service, "dropped", before-n, "after", e.c.o.SuspectFor)
-		e.publish(e.view.Load().Revision, time.Time{})
+		e.publish(e.view.Load().Revision)
 	}
 }
 
 // publish makes the state the view, and tells the subscribers if the instances are others than before.
-func (e *entry) publish(revision int64, saved time.Time) {
+func (e *entry) publish(revision int64) {
 	suspects := e.state.suspects()
 	v := &View{
 		Service:   e.service,
@@ -219,7 +219,6 @@ func (e *entry) publish(revision int64, saved time.Time) {
 		Suspects:  suspects,
 		Revision:  revision,
 		Made:      time.Now(),
-		Saved:     saved,
 	}
 	old := e.view.Load()
 	same := old != nil && slices.Equal(old.Instances, v.Instances)
@@ -233,11 +232,10 @@ func (e *entry) publish(revision int64, saved time.Time) {
 	if old == nil {
 		close(e.ready)
 	}
-	if same {
-		return
+	if !same {
+		e.tell()
 	}
-	e.tell()
-	if e.c.disk != nil && saved.IsZero() {
+	if e.c.disk != nil && (!same || !old.Saved.IsZero()) {
 		e.c.disk.save(v)
 	}
 }
@@ -254,7 +252,8 @@ func (e *entry) confirm() {
 }
 
 // useCopy makes what was known before the view, if the registry has not answered yet: what this process knew before the
-// service was idle, or else what is on disk.
+// service was idle, or else what is on disk. What the registry's first answer then lacks has lapsed like any other: nobody
+// said that it would go.
 func (e *entry) useCopy() {
 	if e.view.Load() != nil {
 		return
@@ -272,6 +271,7 @@ func (e *entry) useCopy() {
 	}
 	v := *old
 	v.Seq, v.Made = e.c.seq.Add(1), now
+	e.state = state{listed: v.Instances}
 	e.view.Store(&v)
 	close(e.ready)
 	e.tell()
