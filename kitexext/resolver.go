@@ -58,7 +58,8 @@ func (f resolverOption) applyResolver(o *resolverOptions) { f(o) }
 
 // OnPush has f called after each change that has reached the client's balancer, for a metric or a test: picks that begin
 // after the call of f see the change. f is called from the goroutine that pushes, and delays the next push until it
-// returns. Nil is the default: nobody is called.
+// returns. It must not close the client, the catalog or Muster, which wait for that goroutine: start a goroutine that does.
+// Nil is the default: nobody is called.
 func OnPush(f func(Push)) ResolverOption {
 	return resolverOption(func(o *resolverOptions) { o.onPush = f })
 }

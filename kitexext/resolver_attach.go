@@ -5,10 +5,17 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/cloudwego/kitex/client"
 	"github.com/cloudwego/kitex/pkg/loadbalance"
 	"github.com/cloudwego/kitex/pkg/loadbalance/lbcache"
+)
+
+// kitexRefresh and kitexExpire are what lbcache takes in the place of intervals that are not positive.
+const (
+	kitexRefresh = 5 * time.Second
+	kitexExpire  = 15 * time.Second
 )
 
 // attach wraps the balancer of a client whose options are complete.
@@ -49,6 +56,13 @@ func (r *resolver) attach(o *client.Options, ro *resolverOptions) {
 // acquire returns the balancer for one more client, or nil after the catalog's Close.
 func (r *resolver) acquire(inner loadbalance.Loadbalancer, opts lbcache.Options) *balancer {
 	name := inner.Name()
+	// As Kitex does before it shares: else two of these would stand behind one cache of Kitex's, which has the first only.
+	if opts.RefreshInterval <= 0 {
+		opts.RefreshInterval = kitexRefresh
+	}
+	if opts.ExpireInterval <= 0 {
+		opts.ExpireInterval = kitexExpire
+	}
 	key := fmt.Sprintf("%s|%s %s", name, opts.RefreshInterval, opts.ExpireInterval)
 	shared := opts.Cacheable
 

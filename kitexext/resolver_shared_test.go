@@ -1,0 +1,49 @@
+package kitexext
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cloudwego/kitex/client"
+	"github.com/cloudwego/kitex/pkg/loadbalance/lbcache"
+)
+
+// Kitex takes intervals that are not positive for its defaults, and so shares one cache between clients whose options only
+// look different. The end of the first one leaves the second one with pushes.
+func TestOptionsThatKitexTakesForEqual(t *testing.T) {
+	t.Parallel()
+	for _, tt := range [][2]lbcache.Options{
+		{{}, {RefreshInterval: 5 * time.Second, ExpireInterval: 15 * time.Second}},
+		{{RefreshInterval: 5 * time.Second}, {RefreshInterval: -1, ExpireInterval: -1}},
+	} {
+		t.Run(fmt.Sprintf("%v %v", tt[0].RefreshInterval, tt[1].RefreshInterval), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld("test")
+			w.set("echo", at(serve(t, "a")))
+			b := at(serve(t, "b"))
+			c := openCatalog(t, w)
+			tt[0].Cacheable, tt[1].Cacheable = true, true
+			first, closeFirst := newClosable(t, WithResolver(c), client.WithLoadBalancer(nil, &tt[0]))
+			if got, err := say(t, first); err != nil || got != "a" {
+				t.Fatalf("%q, %v", got, err)
+			}
+			pushed := newPushes()
+			second := newClient(t, WithResolver(c, pushed.option()), client.WithLoadBalancer(nil, &tt[1]))
+			if got, err := say(t, second); err != nil || got != "a" {
+				t.Fatalf("%q, %v", got, err)
+			}
+			closeFirst()
+			if got, err := say(t, second); err != nil || got != "a" {
+				t.Fatalf("%q, %v", got, err)
+			}
+			w.set("echo", b, at("127.0.0.1:1"))
+			pushed.wait(t, 2)
+			w.set("echo", b)
+			pushed.wait(t, 1)
+			if got, err := say(t, second); err != nil || got != "b" {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+}
