@@ -14,8 +14,8 @@ import (
 type Setting struct {
 	// Name is the variable's.
 	Name string
-	// Value is what is in effect, as it would be written into the variable; a password is shown as "***". Empty where
-	// nothing is.
+	// Value is what is in effect, as it would be written into the variable; a password is shown as "***", and so is the value
+	// of a variable that is not known, which may be one under a misspelt name. Empty where nothing is.
 	Value string
 	// Set says that the value comes from the environment; otherwise it is the default.
 	Set bool
@@ -41,21 +41,16 @@ func settings(vars map[string]string) []Setting {
 	}
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		if strings.HasPrefix(name, "MUSTER_") && !known[name] {
-			all = append(all, Setting{Name: name, Value: hide(name, vars[name]), Set: true})
+			all = append(all, Setting{Name: name, Value: mask(vars[name]), Set: true})
 		}
 	}
 	return all
 }
 
-// hide masks what is a secret, or may have been meant as one.
+// hide masks what is a secret in a variable that is known.
 func hide(name, value string) string {
-	if strings.HasSuffix(name, "_FILE") {
-		return value // a path
-	}
-	for _, word := range []string{"PASS", "PWD", "SECRET", "TOKEN", "KEY"} {
-		if strings.Contains(name, word) && name != "MUSTER_KEY_ROOT" {
-			return mask(value)
-		}
+	if name == "MUSTER_ETCD_PASSWORD" {
+		return mask(value)
 	}
 	if at := strings.LastIndex(value, "@"); at >= 0 { // credentials in an address, where they don't belong
 		return "***" + value[at:]

@@ -10,7 +10,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	all := settings(map[string]string{
 		"MUSTER_NAMESPACE": "staging", "MUSTER_GROUP": "", "MUSTER_ETCD_PASSWORD": "hunter2", "MUSTER_ETCD_PASSWORD_FILE": "/run/pw",
-		"MUSTER_NAMESPCE": "prod", "MUSTER_ETCD_PASSWRD": "hunter2", "MUSTER_ETCD_ENDPOINTS": "http://u:hunter2@a:1,b:2", "HOME": "/",
+		"MUSTER_NAMESPCE": "prod", "MUSTER_ETCD_PASSWRD": "hunter2", "MUSTER_ETCD_CRED": "hunter2", "MUSTER_PASSWORD_FILE": "hunter2", "MUSTER_ETCD_ENDPOINTS": "http://u:hunter2@a:1,b:2", "HOME": "/",
 	})
 	got := map[string]Setting{}
 	for _, s := range all {
@@ -28,14 +28,15 @@ func TestSettings(t *testing.T) {
 		{"MUSTER_ETCD_ENDPOINTS", "***@a:1,b:2", true, true},
 		{"MUSTER_LEASE_TTL", "10s", false, true},
 		{"KITEX_IP_TO_REGISTRY", "", false, true},
-		{"MUSTER_NAMESPCE", "prod", true, false},
+		{"MUSTER_NAMESPCE", "***", true, false},
+		{"MUSTER_ETCD_CRED", "***", true, false},
 		{"MUSTER_ETCD_PASSWRD", "***", true, false},
 	} {
 		if got[want.Name] != want {
 			t.Errorf("%+v, want %+v", got[want.Name], want)
 		}
 	}
-	if n := reflect.TypeFor[environment]().NumField() + 2; len(all) != n || all[0].Name != "MUSTER_NAMESPACE" {
+	if n := reflect.TypeFor[environment]().NumField() + 4; len(all) != n || all[0].Name != "MUSTER_NAMESPACE" {
 		t.Errorf("%d settings, want %d", len(all), n)
 	}
 }

@@ -115,10 +115,13 @@ func (c Config) checkKeys() error {
 func (c Config) checkEndpoints() error {
 	var plain, secure string
 	for _, e := range c.Endpoints {
+		if strings.Contains(e, "@") {
+			return bad("Endpoints", "%q: credentials don't belong here: use Username and PasswordFile", redactURL(e))
+		}
 		host := e
 		if scheme, _, ok := strings.Cut(e, "://"); ok {
 			u, err := url.Parse(e)
-			if err != nil || u.User != nil || u.Path != "" && u.Path != "/" || scheme != "http" && scheme != "https" {
+			if err != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || scheme != "http" && scheme != "https" {
 				return bad("Endpoints", "%q: want host:port, http://host:port or https://host:port", redactURL(e))
 			}
 			host = u.Host
@@ -181,7 +184,10 @@ func (c Config) scope() string {
 // redactURL keeps what may be a password in an endpoint out of an error.
 func redactURL(s string) string {
 	if i := strings.LastIndex(s, "@"); i >= 0 {
-		return "***" + s[i:]
+		s = "***" + s[i:]
+	}
+	if i := strings.IndexAny(s, "?#"); i >= 0 {
+		s = s[:i+1] + "***"
 	}
 	return s
 }

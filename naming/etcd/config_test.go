@@ -1,6 +1,9 @@
 package etcd
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +30,8 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		{"empty endpoint", func(c *Config) { c.Endpoints = []string{"a:1", ""} }, "Endpoints"},
 		{"other scheme", func(c *Config) { c.Endpoints = []string{"ftp://a:1"} }, "Endpoints"},
 		{"password in the endpoint", func(c *Config) { c.Endpoints = []string{"http://u:hunter2@a:1"} }, "Endpoints"},
+		{"password in an endpoint without a scheme", func(c *Config) { c.Endpoints = []string{"hunter2@a:1"} }, "\"***@a:1\": credentials"},
+		{"password after the endpoint", func(c *Config) { c.Endpoints = []string{"http://a:1?p=hunter2"} }, "Endpoints"},
 		{"missing CA", func(c *Config) { c.CAFile = "/nowhere/ca.pem" }, "CAFile: /nowhere/ca.pem: no such file"},
 		{"bad CA", func(c *Config) { c.CAFile = file("no pem") }, "CAFile"},
 		{"certificate without key", func(c *Config) { c.CertFile = file("x") }, "CertFile, KeyFile: one of the two is missing"},
@@ -54,6 +59,30 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 	}
 	if _, err := New(Config{}); err == nil || !strings.Contains(err.Error(), "Namespace: missing") {
 		t.Errorf("error %v, want the missing Namespace", err)
+	}
+}
+
+// TestConfigHidesThePassword: whoever prints a Config, or something that holds one, prints no password.
+func TestConfigHidesThePassword(t *testing.T) {
+	t.Parallel()
+	cfg := Config{
+		Namespace: testNamespace(t, "dev"), Endpoints: []string{"a:1", "http://u:hunter2@b:2"},
+		Username: "svc", Password: "hunter2", Logger: slog.New(slog.DiscardHandler),
+	}
+	holder := struct{ Etcd Config }{cfg}
+	var text bytes.Buffer
+	for _, v := range []any{cfg, &cfg, holder, &holder} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			fmt.Fprintf(&text, verb+"\n", v)
+		}
+		slog.New(slog.NewTextHandler(&text, nil)).Info("", "cfg", v)
+		slog.New(slog.NewJSONHandler(&text, nil)).Info("", "cfg", v)
+	}
+	if strings.Contains(text.String(), "hunter2") {
+		t.Errorf("the password is in %s", &text)
+	}
+	if n := strings.Count(text.String(), "svc"); n < 20 {
+		t.Errorf("the user is there %d times: %s", n, &text)
 	}
 }
 
