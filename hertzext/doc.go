@@ -24,5 +24,5 @@
 //
 // Bodies are encoded by the first request after something has changed, not by each. An answer allocates nothing.
 //
-// The package imports neither Kitex nor a registry.
+// [LogHandler] writes Muster's log to Hertz's logger. The package imports neither Kitex nor a registry.
 package hertzext

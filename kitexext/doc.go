@@ -5,7 +5,7 @@
 //	cli := userservice.MustNewClient("user-svc", kitexext.WithResolver(m.Catalog))
 //
 // [WrapRegistry] and [WrapResolver] let any registry that was written for Kitex take the place of Muster's own driver.
-// [SelfCall] makes a probe of a call through the server's own listener.
+// [SelfCall] makes a probe of a call through the server's own listener. [LogHandler] writes Muster's log to Kitex's logger.
 //
 // # What a client does
 //

@@ -1,0 +1,52 @@
+package hertzext
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cloudwego/hertz/pkg/common/hlog"
+)
+
+// written is what was written to it.
+type written struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.buf.Write(p)
+}
+
+// Hertz's logger writes what it is given in its own form, and no less than it would of its own.
+func TestLogHandler(t *testing.T) {
+	out := new(written)
+	hlog.SetOutput(out)
+	log := slog.New(LogHandler()).With("from", "TestLogHandler")
+	log.Info("below the level that TestMain sets")
+	log.Warn("catalog: a copy is used", "age", "1h")
+	log.Error("erred")
+	hlog.SetOutput(os.Stderr)
+
+	var got []string
+	for line := range strings.Lines(out.buf.String()) {
+		if strings.Contains(line, "TestLogHandler") { // others may log meanwhile
+			got = append(got, line)
+		}
+	}
+	want := []string{`\[Warn\] catalog: a copy is used from=TestLogHandler age=1h`, `\[Error\] erred from=`}
+	if len(got) != len(want) {
+		t.Fatalf("%d lines, want %d: %q", len(got), len(want), got)
+	}
+	for n, w := range want {
+		if !regexp.MustCompile(w).MatchString(got[n]) {
+			t.Errorf("line %q, want %s", got[n], w)
+		}
+	}
+}
