@@ -28,24 +28,32 @@ const maxOrder = 10 * 365 * 24 * time.Hour
 // instance's or etcd's.
 func (d *Driver) SetOffline(ctx context.Context, service, addr, by string, until time.Time) (id string, err error) {
 	err = d.order(ctx, service, addr, func(ctx context.Context, h *handle, keys memberKeys) error {
-		o := order{By: by}
-		var opts []clientv3.OpOption
-		if !until.IsZero() {
-			left := time.Until(until)
-			if left <= 0 || left > maxOrder {
-				return fmt.Errorf("%w: offline until %s: want a time to come, within ten years", naming.ErrInvalid, until.Format(time.RFC3339))
-			}
-			o.Until = until.UTC()
-			lease, err := h.cli.Grant(ctx, int64(left/time.Second)+1)
-			if err != nil {
-				return fmt.Errorf("etcd: offline: %w", err)
-			}
-			opts = append(opts, clientv3.WithLease(lease.ID))
+		if until.IsZero() {
+			id, err = d.putOrder(ctx, h, keys, order{By: by})
+			return err
 		}
-		id, err = d.putOrder(ctx, h, keys, o, opts...)
+		left := time.Until(until)
+		if left <= 0 || left > maxOrder {
+			return fmt.Errorf("%w: offline until %s: want a time to come, within ten years", naming.ErrInvalid, until.Format(time.RFC3339))
+		}
+		lease, err := d.grant(ctx, h, int64(left/time.Second)+1)
+		if err != nil {
+			return fmt.Errorf("etcd: offline: %w", err)
+		}
+		id, err = d.putOrder(ctx, h, keys, order{By: by, Until: until.UTC()}, clientv3.WithLease(lease))
+		if err != nil {
+			d.disown(ctx, h, lease) // nothing is on it, or what nobody has heard of
+		}
 		return err
 	})
 	return id, err
+}
+
+// disown revokes the lease of an order that was not given, even where ctx has ended.
+func (d *Driver) disown(ctx context.Context, h *handle, lease clientv3.LeaseID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grantGrace)
+	defer cancel()
+	_, _ = h.cli.Revoke(ctx, lease)
 }
 
 // putOrder writes an order for the instance that is there when it commits, and returns that one's id.

@@ -117,7 +117,7 @@ func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int6
 		if err != nil {
 			return 0, fmt.Errorf("etcd: join: %w", err)
 		}
-		roster, serving := first(r, 0), first(r, 1)
+		roster, serving, op := first(r, 0), first(r, 1), first(r, 2)
 		holder := m.holder(roster, serving)
 		stranger := serving != nil && servingID(serving) == "" // its value stays; Publish decides about it
 		if c.Again && (holder != "" || stranger) {
@@ -126,6 +126,8 @@ func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int6
 		cmps := []clientv3.Cmp{
 			clientv3.Compare(clientv3.ModRevision(m.keys.roster), "=", modRevision(roster)),
 			clientv3.Compare(clientv3.ModRevision(m.keys.serving), "=", modRevision(serving)),
+			// The watch begins after the claim, and would not tell of an order that was given, or taken back, before it.
+			clientv3.Compare(clientv3.ModRevision(m.keys.operator), "=", modRevision(op)),
 		}
 		ops := []clientv3.Op{
 			clientv3.OpPut(m.keys.roster, encodeRoster(m.d.cfg.Namespace, m.inst.ID, c.Status), clientv3.WithLease(m.s.id)),
@@ -147,7 +149,7 @@ func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int6
 		}
 		m.status = c.Status
 		m.wrote[m.keys.roster] = t.Header.Revision
-		if op := first(r, 2); op != nil {
+		if op != nil {
 			m.order(decodeOrder(m.inst.ID, op.Value, time.Now()))
 		}
 		return t.Header.Revision, nil

@@ -56,7 +56,7 @@ func (d *Driver) session(ctx context.Context, h *handle) (*session, error) {
 	}
 	d.mu.Unlock()
 
-	id, err := d.grant(ctx, h)
+	id, err := d.grant(ctx, h, int64(d.cfg.LeaseTTL/time.Second))
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ const grantGrace = time.Second
 // grant takes a lease. Once etcd has been asked for one, the answer is waited for even where ctx ends meanwhile, as it does
 // when a service is deregistered while it still joins: else the lease would stay, without keys and without an owner, until
 // it has run out.
-func (d *Driver) grant(ctx context.Context, h *handle) (clientv3.LeaseID, error) {
+func (d *Driver) grant(ctx context.Context, h *handle, seconds int64) (clientv3.LeaseID, error) {
 	gctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(grantGrace, cancel) })
 	type answer struct {
@@ -87,7 +87,7 @@ func (d *Driver) grant(ctx context.Context, h *handle) (clientv3.LeaseID, error)
 		defer cancel()
 		defer unhook()
 		var a answer
-		r, err := h.cli.Grant(gctx, int64(d.cfg.LeaseTTL/time.Second))
+		r, err := h.cli.Grant(gctx, seconds)
 		if a.err = err; err == nil {
 			a.id = r.ID
 		}
