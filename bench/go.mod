@@ -11,6 +11,7 @@ require (
 	github.com/kitex-contrib/registry-etcd v0.3.0
 	github.com/muster-go/muster v0.0.0
 	go.etcd.io/etcd/client/v3 v3.7.3
+	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.27.1
 )
 

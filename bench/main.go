@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -58,18 +59,69 @@ func run() error {
 
 	rep := report.New(len(flag.Args()) == 0 && !*smoke)
 	began := time.Now()
-	for _, r := range selected {
-		row, err := measure(ctx, r, *smoke)
-		if err != nil {
-			return fmt.Errorf("%s: %w", r.Name, err)
-		}
-		rep.Rows = append(rep.Rows, row)
+	run := func(r rows.Row) (*report.Row, error) { return measure(ctx, r, *smoke) }
+	for _, o := range measureAll(selected, run, func(row *report.Row) {
 		if *jsonTo != "-" {
 			row.Text(os.Stdout)
 		}
+	}) {
+		if o.err != nil {
+			rep.Failed = append(rep.Failed, report.Failure{Name: o.name, Error: o.err.Error()})
+			continue
+		}
+		rep.Rows = append(rep.Rows, o.row)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	rep.Took = time.Since(began)
-	return write(rep, *jsonTo, *out)
+	if err := write(rep, *jsonTo, *out); err != nil {
+		return err
+	}
+	if n := len(rep.Failed); n > 0 {
+		return fmt.Errorf("%d of %d rows failed", n, len(selected))
+	}
+	return nil
+}
+
+// outcome is what became of one row.
+type outcome struct {
+	name string
+	row  *report.Row
+	err  error
+}
+
+// measureAll runs one row after another, whatever becomes of each, and tells of those that succeeded. A row that may run
+// beside others does so, if these come right after it.
+func measureAll(selected []rows.Row, run func(rows.Row) (*report.Row, error), tell func(*report.Row)) []outcome {
+	all := make([]outcome, len(selected))
+	done := func(i int, row *report.Row, err error) {
+		all[i] = outcome{selected[i].Name, row, err}
+		if err == nil {
+			tell(row)
+		}
+	}
+	var beside []string
+	join := func() {}
+	for i, r := range selected {
+		if !slices.Contains(beside, r.Name) {
+			join()
+			beside, join = nil, func() {}
+		}
+		if len(r.Beside) == 0 {
+			row, err := run(r)
+			done(i, row, err)
+			continue
+		}
+		ended := make(chan outcome, 1)
+		go func() {
+			row, err := run(r)
+			ended <- outcome{r.Name, row, err}
+		}()
+		beside, join = r.Beside, func() { o := <-ended; done(i, o.row, o.err) }
+	}
+	join()
+	return all
 }
 
 func pick(names []string) ([]rows.Row, error) {

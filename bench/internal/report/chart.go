@@ -56,7 +56,7 @@ func (r *Report) Chart() ([]byte, error) {
 	}
 	longest := 40
 	for _, x := range drawn {
-		longest = max(longest, utf8.RuneCountInString(x.Chart))
+		longest = max(longest, utf8.RuneCountInString(x.label()))
 	}
 	left := 30 + letterWidth*float64(longest)
 	from, to := math.Floor(math.Log10(low)), math.Ceil(math.Log10(high))
@@ -73,7 +73,7 @@ func (r *Report) Chart() ([]byte, error) {
 	}
 	for i, x := range drawn {
 		p := chartPoint{
-			Y: chartTop + float64(i)*lineHeight + lineHeight/2, Label: x.Chart, Value: factor(x.Value), X: at(float64(x.Value)), Colour: "#2f7d4f",
+			Y: chartTop + float64(i)*lineHeight + lineHeight/2, Label: x.label(), Value: factor(x.Value), X: at(float64(x.Value)), Colour: "#2f7d4f",
 		}
 		if x.Value > 1 != x.More {
 			p.Colour = "#b3541e"
@@ -101,6 +101,14 @@ func (r *Report) Chart() ([]byte, error) {
 		return nil, err
 	}
 	return []byte(b.String()), nil
+}
+
+// label says where a single repetition is behind a dot.
+func (x *Ratio) label() string {
+	if x.N == 1 {
+		return x.Chart + " (n = 1)"
+	}
+	return x.Chart
 }
 
 func escape(s string) string {

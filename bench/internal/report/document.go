@@ -15,6 +15,11 @@ import (
 //go:embed document.md.tmpl
 var documentText string
 
+// notesText is written by hand: what no measurement can say.
+//
+//go:embed notes.md
+var notesText string
+
 // WriteJSON writes every repetition; to "-" is the standard output.
 func (r *Report) WriteJSON(to string) error {
 	b, err := json.MarshalIndent(r, "", " ")
@@ -64,6 +69,7 @@ func (r *Report) document(chart string) ([]byte, error) {
 			return table(lines, 4)
 		},
 		"targets": r.targets,
+		"notes":   func() string { return notesText },
 		"behind":  r.behind,
 		"round":   func(d time.Duration) time.Duration { return d.Round(time.Second) },
 		"day":     func(t time.Time) string { return t.Format(time.DateOnly) },

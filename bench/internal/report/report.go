@@ -20,7 +20,12 @@ type Report struct {
 	// Full is false where the run was a smoke, or had a part of the rows.
 	Full bool
 	Rows []*Row
+	// Failed are rows that ended with an error; the others are there all the same.
+	Failed []Failure
 }
+
+// Failure is why there is no answer from a row.
+type Failure struct{ Name, Error string }
 
 // Row is what one question was answered with.
 type Row struct {
@@ -38,8 +43,11 @@ type Row struct {
 
 // Goal is a target for a figure itself.
 type Goal struct {
-	Case, Figure, Side, Value, Target string
-	Met                               bool
+	Case, Figure, Side string
+	// By says of what: p50, mean, or max where each repetition has to meet it.
+	By            string
+	Value, Target string
+	Met           bool
 }
 
 // Measure is one figure of one side in one case, repeated.
@@ -56,6 +64,8 @@ type Ratio struct {
 	Of, To string
 	// By says of what: p50, p99, mean, or pairs for the median of the ratios of pairs.
 	By string
+	// N is how many repetitions of each it is made of at least.
+	N int
 	Estimate
 	// Target is empty where there is none. Met says whether it is.
 	Target string
@@ -134,7 +144,7 @@ func (r *Row) CompareCases(figure, side, of, to string) *Ratio {
 }
 
 func (r *Row) compare(out *Ratio, a, b []float64) *Ratio {
-	out.Limit = Number(math.NaN())
+	out.Limit, out.N = Number(math.NaN()), min(len(a), len(b))
 	switch out.By {
 	case "pairs":
 		out.Estimate = estimate(stat.Paired(a, b))
@@ -156,18 +166,17 @@ func (x *Ratio) AtMost(limit float64) *Ratio {
 	return x
 }
 
-// AtLeast sets the target where more is better.
-func (x *Ratio) AtLeast(limit float64) *Ratio {
-	x.Target, x.Limit = "≥ "+trim(limit), Number(limit)
-	x.Met = float64(x.Value) >= limit
-	x.More = true
+// NoneBelow asks, where more is better, for the whole interval to be at least limit, and to reach up to 1: so many pairs
+// that the interval is narrow are part of the target. Where there is no interval, the value stands for it.
+func (x *Ratio) NoneBelow(limit float64) *Ratio {
+	x.Limit, x.More = Number(limit), true
+	x.Target = "interval reaches 1, and is ≥ " + trim(limit)
+	lo, hi := float64(x.Lo), float64(x.Hi)
+	if math.IsNaN(lo) {
+		lo, hi = float64(x.Value), 1
+	}
+	x.Met = lo >= limit && hi >= 1
 	return x
-}
-
-// Spans asks for an interval that reaches up to v, too.
-func (x *Ratio) Spans(v float64) {
-	x.Target += ", interval reaches " + trim(v)
-	x.Met = x.Met && !(float64(x.Hi) < v) // there may be none
 }
 
 // Draw puts the ratio into the chart.
@@ -176,14 +185,18 @@ func (x *Ratio) Draw(label string) *Ratio {
 	return x
 }
 
-// AtMost sets a target for a figure's median.
-func (r *Row) AtMost(c, figure, side string, limit float64) {
-	m := r.find(c, figure, side)
-	if m == nil {
-		return
+// AtMost sets a target for a figure's median (by p50), mean, or each of its repetitions (by max). A figure that was not
+// measured does not meet it.
+func (r *Row) AtMost(c, figure, side, by string, limit float64) {
+	g := Goal{Case: c, Figure: figure, Side: side, By: by, Value: "not measured"}
+	var u Unit
+	if m := r.find(c, figure, side); m != nil {
+		s := stat.Summarize(m.Values)
+		v := map[string]float64{"p50": s.P50, "mean": s.Mean, "max": s.Max}[by]
+		u, g.Value, g.Met = m.Unit, m.Unit.Format(v), v <= limit
 	}
-	v := stat.Median(m.Values)
-	r.Goals = append(r.Goals, Goal{c, figure, side, m.Unit.Format(v), "≤ " + m.Unit.Format(limit), v <= limit})
+	g.Target = "≤ " + u.Format(limit)
+	r.Goals = append(r.Goals, g)
 }
 
 // Note adds a remark.
@@ -208,7 +221,7 @@ func (r *Report) verdicts() (all []verdict) {
 			}
 		}
 		for _, g := range row.Goals {
-			all = append(all, verdict{row.Name, g.Case + ", " + g.Figure + ": " + g.Side, g.Value, g.Target, "", g.Met})
+			all = append(all, verdict{row.Name, g.Case + ", " + g.Figure + ": " + g.Side + ", by " + g.By, g.Value, g.Target, "", g.Met})
 		}
 	}
 	return all

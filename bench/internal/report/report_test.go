@@ -27,13 +27,40 @@ func sample() *Report {
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	r := sample()
-	r.Rows[0].AtMost("1 upstream", "pick", "Muster", 2000)
+	r.Rows[0].AtMost("1 upstream", "pick", "Muster", "p50", 2000)
 	if v := r.verdicts(); len(v) != 3 || v[0].met || !v[1].met || !v[2].met {
 		t.Errorf("verdicts %+v", v)
 	}
 	x := r.Rows[0].Ratios[0]
 	if math.Abs(float64(x.Value)-2) > 0.02 || x.Lo > x.Value || x.Hi < x.Value {
 		t.Errorf("%+v", x.Estimate)
+	}
+}
+
+// TestTargets: the whole interval counts, and so does the worst repetition; what was not measured meets nothing.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	row := &Row{Name: "rpc"}
+	for i := range 10 {
+		row.Add("", "calls", "even", PerSecond, 100+float64(i%2))
+		row.Add("", "calls", "wide", PerSecond, 90+float64(i%2)*20)
+		row.Add("", "calls", "slow", PerSecond, 98)
+		row.Add("", "calls", "base", PerSecond, 100)
+	}
+	for side, want := range map[string]bool{"even": true, "wide": false, "slow": false} {
+		if x := row.Compare("", "calls", side, "base", "pairs").NoneBelow(0.97); x.Met != want {
+			t.Errorf("%s: met %v: %+v", side, x.Met, x.Estimate)
+		}
+	}
+	row.Add("", "time", "Muster", Nanoseconds, 1, 1, 10)
+	for _, by := range []string{"p50", "mean", "max"} {
+		row.AtMost("", "time", "Muster", by, 4)
+	}
+	row.AtMost("", "time", "nobody", "p50", 4)
+	for i, want := range []bool{true, true, false, false} {
+		if g := row.Goals[i]; g.Met != want {
+			t.Errorf("%+v", g)
+		}
 	}
 }
 
@@ -60,6 +87,9 @@ func TestChartIsXML(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if len(r.Rows) > 0 && !strings.Contains(string(svg), "beside registry-etcd (n = 1)") {
+			t.Error("a single repetition looks like any other")
+		}
 		if strings.Contains(string(svg), "NaN") {
 			t.Error("something is drawn nowhere")
 		}
@@ -75,12 +105,14 @@ func TestChartIsXML(t *testing.T) {
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	doc, err := sample().document("benchmarks.svg")
+	r := sample()
+	r.Failed = []Failure{{"rpc", "no etcd"}}
+	doc, err := r.document("benchmarks.svg")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"(benchmarks.svg)", "not a full run", "**not met**", "1.99 times bare etcd", "## Latency", "| 1 upstream | pick | Muster | 1 µs |",
+		"(benchmarks.svg)", "not a full run", "**The row rpc failed**, and is missing below: no etcd", "### What the gains cost", "**not met**", "1.99 times bare etcd", "## Latency", "| 1 upstream | pick | Muster | 1 µs |",
 	} {
 		if !strings.Contains(string(doc), want) {
 			t.Errorf("%q is missing in\n%s", want, doc)

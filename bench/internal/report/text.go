@@ -25,7 +25,7 @@ var measureHead = []string{"case", "figure", "side", "p50", "p99", "p10 … p90"
 
 // cells are a ratio's columns.
 func (x *Ratio) cells() []string {
-	c := []string{x.Case, x.Figure, x.Of + " / " + x.To, x.By, factor(x.Value), "", x.Target, ""}
+	c := []string{x.Case, x.Figure, x.Of + " / " + x.To, x.By, factor(x.Value), "", x.Target, "", fmt.Sprint(x.N)}
 	if !math.IsNaN(float64(x.Lo)) {
 		c[5] = factor(x.Lo) + " … " + factor(x.Hi)
 	}
@@ -37,7 +37,7 @@ func (x *Ratio) cells() []string {
 	return c
 }
 
-var ratioHead = []string{"case", "figure", "ratio of", "by", "ratio", "95 % interval", "target", ""}
+var ratioHead = []string{"case", "figure", "ratio of", "by", "ratio", "95 % interval", "target", "", "n"}
 
 func factor(n Number) string {
 	if math.IsNaN(float64(n)) {
@@ -70,7 +70,7 @@ func (r *Row) Text(w io.Writer) {
 		_ = t.Flush()
 	}
 	for _, g := range r.Goals {
-		fmt.Fprintf(w, "\n%s, %s, %s: %s, target %s", g.Case, g.Figure, g.Side, g.Value, g.Target)
+		fmt.Fprintf(w, "\n%s, %s, %s, by %s: %s, target %s", g.Case, g.Figure, g.Side, g.By, g.Value, g.Target)
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(w, "\n* %s\n", n)
@@ -90,5 +90,8 @@ func (r *Report) Summary(w io.Writer) {
 		if !v.met {
 			fmt.Fprintf(w, "not met: %s, %s: %s, target %s\n", v.row, v.what, v.value, v.target)
 		}
+	}
+	for _, f := range r.Failed {
+		fmt.Fprintf(w, "failed: %s: %s\n", f.Name, f.Error)
 	}
 }

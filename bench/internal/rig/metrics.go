@@ -54,6 +54,16 @@ func (m Metrics) Requests() (n float64) {
 	return n
 }
 
+// Unary returns how many requests clients have made that are no streams, as watches and keepalives are.
+func (m Metrics) Unary() (n float64) {
+	for k, v := range m {
+		if strings.HasPrefix(k, "grpc_server_msg_received_total{") && strings.Contains(k, `grpc_type="unary"`) {
+			n += v
+		}
+	}
+	return n
+}
+
 // CPU returns the processor seconds that etcd has used, and Memory the bytes that it occupies.
 func (m Metrics) CPU() float64    { return m["process_cpu_seconds_total"] }
 func (m Metrics) Memory() float64 { return m["process_resident_memory_bytes"] }

@@ -147,7 +147,7 @@ func Idle(e *rig.Env, row *report.Row) error {
 		row.Add(c, "CPU of etcd per second", s.name, report.Nanoseconds, (m.CPU()-s.before.CPU())*1e9/secs)
 		row.Add(c, "goroutines of the process", s.name, report.Count, float64(after.Goroutines))
 		if s.name == musterSide {
-			row.AtMost(c, "of these, range requests", musterSide, 1.0/30+1/secs) // one read each 30 s, wherever the window begins
+			row.AtMost(c, "of these, range requests", musterSide, "p50", 1.0/30+1/secs) // one read each 30 s, wherever the window begins
 			if asked := changed(s.before, m); asked != "" {
 				row.Note("Muster's requests in %.0f s, by method: %s.", secs, asked)
 			}

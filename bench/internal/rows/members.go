@@ -100,7 +100,7 @@ func Members(e *rig.Env, row *report.Row) error {
 		row.Compare(most, f, musterSide, peer, "p50").Draw("1,000 registrations: " + f + ", beside registry-etcd")
 	}
 	row.Compare(most, wipeFigure, musterSide, peer, "p50").Draw("1,000 registrations: listed again after a wipe, beside registry-etcd")
-	row.AtMost(most, wipeFigure, musterSide, float64(3*time.Second))
+	row.AtMost(most, wipeFigure, musterSide, "p50", float64(3*time.Second))
 	extrapolate(row, steps)
 	return nil
 }

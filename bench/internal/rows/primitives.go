@@ -52,7 +52,7 @@ func Primitives(e *rig.Env, row *report.Row) error {
 		}
 	}
 	for _, name := range []string{"Lookup", "Report"} {
-		row.AtMost(name, "allocations", musterSide, 0)
+		row.AtMost(name, "allocations", musterSide, "p50", 0)
 	}
 	return nil
 }

@@ -15,19 +15,25 @@ import (
 type Row struct {
 	Name, Title string
 	Run         func(*rig.Env, *report.Row) error
+	// Beside names rows that may run at the same time, right after this one has begun: it waits more than it works, and
+	// they measure no short times.
+	Beside []string
 }
 
 // All returns the rows in the order in which they run.
 func All() []Row {
 	return []Row{
-		{"latency", "From a change in the registry to the first or last pick", Latency},
-		{"detect", "From a dependency's break to the last call", Detect},
-		{"idle", "What it costs to be ready while nothing changes", Idle},
-		{"members", "Many members on one etcd", Members},
-		{"rpc", "What the way to an instance costs a call", RPC},
-		{"scale", "A service of many instances", Scale},
-		{"healthz", "A health check", Healthz},
-		{"primitives", "What is read at each call and each health check", Primitives},
+		{Name: "latency", Title: "From a change in the registry to the first or last pick", Run: Latency},
+		{Name: "detect", Title: "From a dependency's break to the last call", Run: Detect},
+		{Name: "floor", Title: "All instances of a service fail in the same millisecond", Run: Floor},
+		{Name: "freeze", Title: "A process that was frozen", Run: Freeze},
+		{Name: "outage", Title: "The return of etcd", Run: Outage, Beside: []string{"idle", "members"}},
+		{Name: "idle", Title: "What it costs to be ready while nothing changes", Run: Idle},
+		{Name: "members", Title: "Many members on one etcd", Run: Members},
+		{Name: "rpc", Title: "What the way to an instance costs a call", Run: RPC},
+		{Name: "scale", Title: "A service of many instances", Run: Scale},
+		{Name: "healthz", Title: "A health check", Run: Healthz},
+		{Name: "primitives", Title: "What is read at each call and each health check", Run: Primitives},
 	}
 }
 
@@ -52,6 +58,7 @@ func Children() map[string]func() rig.Ops {
 	return map[string]func() rig.Ops{
 		RowChild:         func() rig.Ops { return rig.Ops{"run": rig.Op(measure)} },
 		"echo-servers":   echoServers,
+		"frozen":         frozenInstance,
 		"health-servers": healthServers,
 		"idle-client":    idleClient,
 		"members":        members,

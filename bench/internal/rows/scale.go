@@ -19,8 +19,11 @@ const (
 	rebuildFigure = "one change: of it Kitex's rebuild"
 	noneCPU       = "nothing changes, 5 s: CPU"
 	noneBytes     = "nothing changes, 5 s: garbage"
+	noneMore      = "nothing changes, 5 s: CPU more than before there was the client"
 
-	fewSecs = 5
+	fewSecs = 5 * time.Second
+	// told is how long after a push Kitex's cache has taken notice: a second, and what its refresh takes.
+	told = 1200 * time.Millisecond
 )
 
 // recommended is the balancer that the documentation names for a large service with unequal weights.
@@ -29,8 +32,9 @@ const recommended = alias
 // Scale measures a service of many instances.
 func Scale(e *rig.Env, row *report.Row) error {
 	row.What = "A process has one client of a service of 100, 1,000 or 10,000 instances, with equal weights or with weights of 1 to 10. One " +
-		"instance more comes and goes, by Muster's own driver in another process. For Muster a change is a publication or a withdrawal, and costs " +
-		"what the process uses for ten of them, one after another, divided by ten; nothing changing, what it uses in 5 s. For registry-etcd it is one " +
+		"instance more comes and goes, by Muster's own driver in another process. For Muster a change is a publication or a withdrawal, each alone, and costs " +
+		"what the process uses until it is pushed to the balancer, and Kitex's cache has been told, has compared and has fired its events, a second later; what it " +
+		"uses in as much time while nothing changes is taken off. Each change has to cause one push, or the row fails. For registry-etcd it is one " +
 		"refresh of Kitex's cache, which happens every 5 s whether something has changed or not. CPU is the process's, the " +
 		"collection of garbage in it; the time that etcd takes for its answers is not. Live memory is what the heap holds more after the first call than before."
 	row.Peers = append(row.Peers, "registry-etcd v0.3.0 with the same balancer, each refresh being the one that Kitex's ticker would make (lbcache's Balancer.Refresh).")
@@ -39,6 +43,7 @@ func Scale(e *rig.Env, row *report.Row) error {
 		sizes = sizes[:1]
 	}
 	for _, n := range sizes {
+		still := new(spent)
 		for _, equal := range []bool{true, false} {
 			balancers := []string{roundRobin}
 			if n == 10000 || e.Smoke {
@@ -47,7 +52,7 @@ func Scale(e *rig.Env, row *report.Row) error {
 			for _, b := range balancers {
 				e.Log("%s", scaleCase(n, equal, b))
 			}
-			if err := scaleOf(e, row, n, equal, balancers); err != nil {
+			if err := scaleOf(e, row, n, equal, balancers, still); err != nil {
 				return fmt.Errorf("%d instances, equal weights %v: %w", n, equal, err)
 			}
 		}
@@ -63,7 +68,7 @@ func scaleCase(n int, equal bool, balancer string) string {
 	return fmt.Sprintf("%d %s, %s", n, weights, balancer)
 }
 
-func scaleOf(e *rig.Env, row *report.Row, n int, equal bool, balancers []string) error {
+func scaleOf(e *rig.Env, row *report.Row, n int, equal bool, balancers []string, still *spent) error {
 	node, err := e.Etcd()
 	if err != nil {
 		return err
@@ -87,14 +92,10 @@ func scaleOf(e *rig.Env, row *report.Row, n int, equal bool, balancers []string)
 	}
 	for _, b := range balancers {
 		c := scaleCase(n, equal, b)
-		changes := e.Reps(5, 2)
-		if b == consistent {
-			changes = 1 // one takes seconds
-		}
-		s := scaleRun{e, row, c, n, changes, m}
+		s := scaleRun{e: e, row: row, c: c, n: n, balancer: b, m: m, still: still}
 		for i := range e.Reps(scaleOpens(b), 1) {
 			for _, side := range []string{musterSide, peer} {
-				if err := s.side(side, scaleOrder{side, node.Endpoint(), b}, i == 0 && equal && b == roundRobin); err != nil {
+				if err := s.side(side, scaleOrder{side, node.Endpoint(), b}, i == 0, equal && b == roundRobin); err != nil {
 					return fmt.Errorf("%s, %s: %w", b, side, err)
 				}
 			}
@@ -113,20 +114,44 @@ func scaleOpens(balancer string) int {
 }
 
 type scaleRun struct {
-	e       *rig.Env
-	row     *report.Row
-	c       string
-	n       int
-	changes int
-	m       naming.Membership
+	e        *rig.Env
+	row      *report.Row
+	c        string
+	n        int
+	balancer string
+	m        naming.Membership
+	still    *spent // what Muster's process uses in fewSecs while nothing changes
 }
 
-func (s scaleRun) side(side string, o scaleOrder, nothing bool) error {
+// changes is how many pairs of a coming and a going are counted.
+func (s scaleRun) changes() int {
+	switch {
+	case s.balancer == consistent: // one takes seconds
+		return 1
+	case s.n == 10000 && (s.balancer == roundRobin || s.balancer == recommended):
+		return s.e.Reps(4, 1)
+	default:
+		return s.e.Reps(2, 1)
+	}
+}
+
+// side measures one process: its first view, and where changes says so, what comes after.
+func (s scaleRun) side(side string, o scaleOrder, changes, nothing bool) error {
 	child, err := s.e.Start("scale-client")
 	if err != nil {
 		return err
 	}
 	defer child.Kill()
+	nothing = nothing && changes && side == musterSide
+	if err := child.Ask("warm", o, nil); err != nil {
+		return err
+	}
+	var before spent
+	if nothing {
+		if before, err = s.nothing(child); err != nil {
+			return err
+		}
+	}
 	var first opened
 	if err := child.Ask("open", o, &first); err != nil {
 		return err
@@ -135,13 +160,22 @@ func (s scaleRun) side(side string, o scaleOrder, nothing bool) error {
 		s.row.Add(s.c, firstFigure, side, report.Nanoseconds, float64(first.Took))
 		s.row.Add(s.c, liveFigure, side, report.Bytes, float64(first.Live)/float64(s.n))
 	}
-	if side == peer {
+	if nothing {
+		if *s.still, err = s.nothing(child); err != nil {
+			return err
+		}
+		s.row.Add(s.c, noneCPU, side, report.Nanoseconds, float64(s.still.CPU))
+		s.row.Add(s.c, noneBytes, side, report.Bytes, float64(s.still.Bytes))
+		s.row.Add(s.c, noneMore, side, report.Nanoseconds, float64(s.still.CPU-before.CPU))
+	}
+	switch {
+	case !changes:
+		return nil
+	case side == peer:
 		return s.refreshes(child)
+	default:
+		return s.pushes(child)
 	}
-	if err := s.pushes(child); err != nil || !nothing {
-		return err
-	}
-	return s.nothing(child)
 }
 
 // turn publishes or withdraws the instance.
@@ -166,35 +200,27 @@ func (s scaleRun) change(child *rig.Child, in bool) error {
 }
 
 func (s scaleRun) pushes(child *rig.Child) error {
-	// The first pair tells what a rebuild takes, and with it how far changes must be apart to stay changes of their own.
-	cost, err := s.window(child, func() error {
-		if err := s.change(child, true); err != nil {
-			return err
+	for i := range 2*s.changes() + 2 {
+		warm := i < 2
+		if warm && s.balancer == consistent {
+			continue
 		}
-		return s.change(child, false)
-	})
-	if err != nil {
-		return err
-	}
-	if s.changes == 1 {
-		s.add(cost, 2)
-		return nil
-	}
-	gap := max(20*time.Millisecond, 3*cost.Rebuild/2)
-	for range s.e.Reps(2, 1) {
 		cost, err := s.window(child, func() error {
-			for i := range 2 * s.changes {
-				if err := s.turn(i%2 == 0); err != nil {
-					return err
-				}
-				time.Sleep(gap) // asking the process would cost it something
+			if err := s.change(child, i%2 == 0); err != nil {
+				return err
 			}
-			return child.Ask("await", s.n, nil)
+			time.Sleep(s.quick(told))
+			return nil
 		})
 		if err != nil {
 			return err
 		}
-		s.add(cost, 2*s.changes)
+		if cost.Pushes != 1 {
+			return fmt.Errorf("one change caused %d pushes", cost.Pushes)
+		}
+		if !warm {
+			s.add(cost)
+		}
 	}
 	return nil
 }
@@ -207,31 +233,29 @@ func (s scaleRun) window(child *rig.Child, do func() error) (cost spent, err err
 	if err := do(); err != nil {
 		return cost, err
 	}
-	time.Sleep(20 * time.Millisecond) // what comes after the push belongs to it
 	err = child.Ask("end", nil, &cost)
 	return cost, err
 }
 
-func (s scaleRun) add(cost spent, changes int) {
-	n := float64(changes)
-	s.row.Add(s.c, changeCPU, musterSide, report.Nanoseconds, float64(cost.CPU)/n)
-	s.row.Add(s.c, changeBytes, musterSide, report.Bytes, float64(cost.Bytes)/n)
-	s.row.Add(s.c, rebuildFigure, musterSide, report.Nanoseconds, float64(cost.Rebuild)/n)
+// add notes what one change cost, without what the time itself did.
+func (s scaleRun) add(cost spent) {
+	part := float64(cost.Took) / float64(s.still.Took)
+	s.row.Add(s.c, changeCPU, musterSide, report.Nanoseconds, float64(cost.CPU)-part*float64(s.still.CPU))
+	s.row.Add(s.c, changeBytes, musterSide, report.Bytes, float64(cost.Bytes)-part*float64(s.still.Bytes))
+	s.row.Add(s.c, rebuildFigure, musterSide, report.Nanoseconds, float64(cost.Rebuild))
 }
 
 // nothing is what the process uses while nothing changes.
-func (s scaleRun) nothing(child *rig.Child) error {
+func (s scaleRun) nothing(child *rig.Child) (spent, error) {
+	return s.window(child, func() error { time.Sleep(s.quick(fewSecs)); return nil })
+}
+
+// quick shortens a wait in a smoke.
+func (s scaleRun) quick(d time.Duration) time.Duration {
 	if s.e.Smoke {
-		return nil
+		return d / 25
 	}
-	time.Sleep(2500 * time.Millisecond) // Kitex's cache takes notice up to two seconds later
-	cost, err := s.window(child, func() error { time.Sleep(fewSecs * time.Second); return nil })
-	if err != nil {
-		return err
-	}
-	s.row.Add(s.c, noneCPU, musterSide, report.Nanoseconds, float64(cost.CPU))
-	s.row.Add(s.c, noneBytes, musterSide, report.Bytes, float64(cost.Bytes))
-	return nil
+	return d
 }
 
 func (s scaleRun) refreshes(child *rig.Child) error {
@@ -244,8 +268,12 @@ func (s scaleRun) refreshes(child *rig.Child) error {
 		s.row.Add(s.c, bytes, peer, report.Bytes, float64(cost.Bytes))
 		return nil
 	}
-	for rep := range s.changes + 1 {
-		warm := rep == 0 && s.changes > 1
+	reps := s.e.Reps(5, 2)
+	if s.balancer == consistent {
+		reps = 1
+	}
+	for rep := range reps + 1 {
+		warm := rep == 0 && reps > 1
 		for _, in := range []bool{true, false} {
 			want := s.n
 			if in {
@@ -278,6 +306,9 @@ func (s scaleRun) compare(large, equal bool, balancer string) {
 	}
 	s.row.Compare(s.c, changeBytes, musterSide, peer, "p50")
 	if s.row.Values(s.c, noneCPU, musterSide) != nil {
+		if large {
+			s.row.AtMost(s.c, noneMore, musterSide, "p50", float64(time.Millisecond)) // none, as far as it can be told
+		}
 		s.row.Compare(s.c, noneCPU, musterSide, peer, "p50")
 		s.row.Compare(s.c, noneBytes, musterSide, peer, "p50")
 	}

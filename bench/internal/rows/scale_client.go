@@ -60,34 +60,40 @@ type opened struct {
 
 // spent is what something cost.
 type spent struct {
+	Took    time.Duration
 	CPU     time.Duration
 	Bytes   uint64
 	Objects uint64
 	// Rebuild is what the balancer's own rebuild took of it, where that is known.
 	Rebuild time.Duration
+	// Pushes is how many times the balancer got a new list.
+	Pushes int
 }
 
 func since(before rig.Usage) spent {
 	u := rig.Use()
-	return spent{CPU: u.CPU - before.CPU, Bytes: u.Bytes - before.Bytes, Objects: u.Objects - before.Objects}
+	return spent{Took: u.At.Sub(before.At), CPU: u.CPU - before.CPU, Bytes: u.Bytes - before.Bytes, Objects: u.Objects - before.Objects}
 }
 
 // scaleClient is a process with one client of one large service.
 type scaleClient struct {
 	resolver discovery.Resolver // registry-etcd's, and what Kitex keeps of it
 	bal      *lbcache.Balancer
+	opt      []client.Option
 	keep     []*upstream
 
 	mu     sync.Mutex // guards everything that follows
 	last   kitexext.Push
 	pushes chan struct{} // closed and replaced at each push
-	cost   time.Duration // of all rebuilds since it was reset
+	cost   time.Duration // of all rebuilds since they were reset
+	n      int           // pushes since then
 	mark   rig.Usage
 }
 
 func scaleClients() rig.Ops {
 	s := &scaleClient{pushes: make(chan struct{})}
 	return rig.Ops{
+		"warm":    rig.Op(s.warm),
 		"open":    rig.Op(s.open),
 		"begin":   rig.Op(s.begin),
 		"await":   rig.Op(s.await),
@@ -96,21 +102,22 @@ func scaleClients() rig.Ops {
 	}
 }
 
+// warm has the connection up, and Kitex warm, before anything counts.
+func (s *scaleClient) warm(o scaleOrder) (_ bool, err error) {
+	if s.opt, err = s.option(o); err != nil {
+		return false, err
+	}
+	small, err := newUpstream("small-svc", "", s.opt...)
+	if err != nil {
+		return false, err
+	}
+	s.keep = append(s.keep, small)
+	return true, small.call(bg)
+}
+
 func (s *scaleClient) open(o scaleOrder) (opened, error) {
-	opt, err := s.option(o)
-	if err != nil {
-		return opened{}, err
-	}
-	// The connection is up, and Kitex warm, before anything counts.
-	small, err := newUpstream("small-svc", "", opt...)
-	if err != nil {
-		return opened{}, err
-	}
-	if err := small.call(bg); err != nil {
-		return opened{}, err
-	}
 	live, before, start := rig.Live(), rig.Use(), time.Now()
-	big, err := newUpstream("big-svc", "", opt...)
+	big, err := newUpstream("big-svc", "", s.opt...)
 	if err != nil {
 		return opened{}, err
 	}
@@ -126,7 +133,7 @@ func (s *scaleClient) open(o scaleOrder) (opened, error) {
 			return out, err
 		}
 	}
-	s.keep = []*upstream{small, big}
+	s.keep = append(s.keep, big)
 	return out, nil
 }
 
@@ -156,11 +163,12 @@ func (s *scaleClient) option(o scaleOrder) ([]client.Option, error) {
 func (s *scaleClient) pushed(p kitexext.Push) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.Service != "big-svc" {
+	if p.Service != "big-svc" || p.Seq == s.last.Seq { // both clients share the balancer, and both tell of it
 		return
 	}
 	s.last = p
 	s.cost += p.Cost
+	s.n++
 	close(s.pushes)
 	s.pushes = make(chan struct{})
 }
@@ -168,7 +176,7 @@ func (s *scaleClient) pushed(p kitexext.Push) {
 func (s *scaleClient) begin(struct{}) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cost = 0
+	s.cost, s.n = 0, 0
 	s.mark = rig.Use()
 	return true, nil
 }
@@ -177,7 +185,7 @@ func (s *scaleClient) end(struct{}) (spent, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := since(s.mark)
-	out.Rebuild = s.cost
+	out.Rebuild, out.Pushes = s.cost, s.n
 	return out, nil
 }
 
