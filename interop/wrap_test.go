@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloudwego/kitex/server"
+
 	"github.com/muster-go/muster/catalog"
 	"github.com/muster-go/muster/gate"
 	"github.com/muster-go/muster/health"
@@ -22,8 +24,8 @@ func musterClient(tb testing.TB, c *catalog.Catalog) echosvc.Client {
 	return echosvc.MustNewClient(service, kitexext.WithResolver(c))
 }
 
-// gated is a gate over an unmodified registry-etcd.
-func gated(tb testing.TB, endpoint string, db *dependency) *gate.Gate {
+// gated is a gate over an unmodified registry-etcd, and the monitor of its probe.
+func gated(tb testing.TB, endpoint string, db *dependency) (*gate.Gate, *health.Monitor) {
 	tb.Helper()
 	reg, _ := unmodified(tb, endpoint, registryEtcdsPrefix)
 	m, err := health.New(health.Options{Logger: quiet()}, db.probe())
@@ -40,7 +42,24 @@ func gated(tb testing.TB, endpoint string, db *dependency) *gate.Gate {
 	}
 	m.Start()
 	tb.Cleanup(func() { _, _, _ = g.Close(), m.Close(), d.Close() })
-	return g
+	return g, m
+}
+
+// stands waits until the one registration is in that state.
+func stands(tb testing.TB, m *health.Monitor, want health.Lifecycle) {
+	tb.Helper()
+	limit := time.After(patience)
+	for {
+		report, changed := m.Observe()
+		if r := report.Registrations; len(r) == 1 && r[0].State == want {
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			tb.Fatalf("registrations %+v, want one that is %v", report.Registrations, want)
+		}
+	}
 }
 
 // wrapped is a catalog over an unmodified registry-etcd.
@@ -64,8 +83,16 @@ func TestRegistryEtcdUnderTheGate(t *testing.T) {
 	node := etcdtest.StartProcess(t)
 	var db dependency
 	db.broken.Store(true)
-	s := serve(t, "gated", kitexext.WithRegistry(gated(t, node.Endpoint(), &db), kitexext.Service(service)))
+	g, m := gated(t, node.Endpoint(), &db)
+	s := serve(t, "gated", kitexext.WithRegistry(g, kitexext.Service(service)))
 	key := registryEtcdsPrefix + "/" + service + "/" + s.addr
+	stands(t, m, health.Waiting) // Kitex has registered it
+	// One that starts now without a gate, elsewhere, is listed; this one is not.
+	reg, _ := unmodified(t, node.Endpoint(), "elsewhere")
+	other := serve(t, "other", named(), server.WithRegistry(reg))
+	keyed(t, node, "elsewhere/"+service+"/"+other.addr, true)
+	keyed(t, node, key, false)
+	stands(t, m, health.Waiting)
 	db.broken.Store(false)
 	keyed(t, node, key, true)
 
@@ -94,7 +121,8 @@ func TestRegistryEtcdUnderTheGateInAnOutage(t *testing.T) {
 	node := etcdtest.StartProcess(t)
 	node.Kill()
 	var db dependency
-	s := serve(t, "gated", kitexext.WithRegistry(gated(t, node.Endpoint(), &db), kitexext.Service(service)))
+	g, _ := gated(t, node.Endpoint(), &db)
+	s := serve(t, "gated", kitexext.WithRegistry(g, kitexext.Service(service)))
 	cli := musterClient(t, wrapped(t, node.Endpoint()))
 	if by, err := say(cli); err == nil {
 		t.Errorf("%s was found without a registry", by)

@@ -82,6 +82,43 @@ func (p *process) lists(service string, n int) []*naming.Instance {
 	return last
 }
 
+// stands waits until the process has one registration, in that state.
+func (p *process) stands(want health.Lifecycle) {
+	p.t.Helper()
+	limit := time.After(10 * time.Second)
+	for {
+		report, changed := p.monitor.Observe()
+		if r := report.Registrations; len(r) == 1 && r[0].State == want {
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			p.t.Fatalf("registrations %+v, want one that is %v", report.Registrations, want)
+		}
+	}
+}
+
+// did waits until the registry has seen an event of that kind, and returns when it was.
+func (p *process) did(kind namingtest.Kind) time.Time {
+	p.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(10 * time.Second)
+	for {
+		for _, e := range p.reg.History() {
+			if e.Kind == kind {
+				return e.At
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			p.t.Fatalf("nobody has %s", kind)
+		}
+	}
+}
+
 // running is a server that runs.
 type runningServer struct {
 	addr  string

@@ -11,6 +11,7 @@ import (
 	"github.com/cloudwego/kitex/pkg/rpcinfo"
 	"github.com/cloudwego/kitex/server"
 
+	"github.com/muster-go/muster/health"
 	"github.com/muster-go/muster/internal/echo/kitex_gen/echo"
 	"github.com/muster-go/muster/naming/namingtest"
 )
@@ -18,32 +19,40 @@ import (
 // A wrong configuration ends the server, with an error that says what to do.
 func TestAServerThatCannotBeRegistered(t *testing.T) {
 	p := newProcess(t)
-	for _, tt := range []struct {
-		opts []server.Option
-		want string
-	}{
-		{[]server.Option{WithRegistry(p.gate)}, "kitexext.Service"},
-		{[]server.Option{WithRegistry(nil, Service("echo"))}, "nil gate"},
-		{[]server.Option{WithRegistry(p.gate, Service("a/b"))}, "'/'"},
-		{[]server.Option{WithRegistry(p.gate, Service("echo"), FurtherServices(""))}, "no name"},
-		{[]server.Option{WithRegistry(p.gate, Service("echo"), DrainDelay(-1))}, "DrainDelay"},
-		{[]server.Option{WithRegistry(p.gate, Service("echo"), Advertise("169.254.1.1"))}, "link-local"},
-		{[]server.Option{WithRegistry(p.gate, Service("echo"), Weight(-1))}, "weight"},
-		{[]server.Option{WithRegistry(p.gate, Service("echo"), Tags(map[string]string{"muster.x": "y"}))}, "muster."},
-		{[]server.Option{
-			WithRegistry(p.gate, Service("echo")), server.WithServerBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: "other"}),
-		}, `"other"`},
-	} {
-		t.Run(tt.want, func(t *testing.T) {
-			t.Parallel()
-			s := start(t, tt.opts...)
-			s.once.Do(func() {})
-			if err := s.wait(t); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("Run: %v, want an error with %s", err, tt.want)
-			}
-		})
+	t.Run("servers", func(t *testing.T) {
+		for _, tt := range []struct {
+			opts []server.Option
+			want string
+		}{
+			{[]server.Option{WithRegistry(p.gate)}, "kitexext.Service"},
+			{[]server.Option{WithRegistry(nil, Service("echo"))}, "nil gate"},
+			{[]server.Option{WithRegistry(p.gate, Service("a/b"))}, "'/'"},
+			{[]server.Option{WithRegistry(p.gate, Service("echo"), FurtherServices(""))}, "no name"},
+			{[]server.Option{WithRegistry(p.gate, Service("echo"), FurtherServices("c/d"))}, `"c/d"`}, // the first one is registered by then
+			{[]server.Option{WithRegistry(p.gate, Service("echo"), DrainDelay(-1))}, "DrainDelay"},
+			{[]server.Option{WithRegistry(p.gate, Service("echo"), Advertise("169.254.1.1"))}, "link-local"},
+			{[]server.Option{WithRegistry(p.gate, Service("echo"), Weight(-1))}, "weight"},
+			{[]server.Option{WithRegistry(p.gate, Service("echo"), Tags(map[string]string{"muster.x": "y"}))}, "muster."},
+			{[]server.Option{
+				WithRegistry(p.gate, Service("echo")), server.WithServerBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: "other"}),
+			}, `"other"`},
+		} {
+			t.Run(tt.want, func(t *testing.T) {
+				t.Parallel()
+				s := start(t, tt.opts...)
+				s.once.Do(func() {})
+				if err := s.wait(t); err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("Run: %v, want an error with %s", err, tt.want)
+				}
+			})
+		}
+	})
+	// All of them are over, and nothing stays.
+	roster, serving, memberships, watches := p.reg.Residue()
+	if roster+serving+memberships+watches != 0 || len(p.monitor.Report().Registrations) != 0 {
+		t.Errorf("%d on the roster, %d listed, %d memberships, %d watches, %d registrations stay", roster, serving, memberships, watches,
+			len(p.monitor.Report().Registrations))
 	}
-	t.Run("nothing stays", func(t *testing.T) { p.lists("echo", 0) })
 }
 
 // A server that is stopped in its first second has never been registered.
@@ -114,18 +123,7 @@ func TestAServerThatStartsInAnOutage(t *testing.T) {
 	p := newProcess(t)
 	p.driver.Break(namingtest.Refuse)
 	s := start(t, WithRegistry(p.gate, Service("echo")))
-	waiting := make(chan struct{})
-	go func() {
-		defer close(waiting)
-		for { // until the gate has been asked to register
-			report, changed := p.monitor.Observe()
-			if len(report.Registrations) == 1 {
-				return
-			}
-			<-changed
-		}
-	}()
-	<-waiting
+	p.stands(health.Waiting) // the gate has been asked to register
 	if by, err := sayTo(t, newClient(t), s.addr); err != nil || by != "me" {
 		t.Errorf("%q, %v", by, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/cloudwego/kitex/server"
 
 	"github.com/muster-go/muster/catalog"
+	"github.com/muster-go/muster/health"
+	"github.com/muster-go/muster/naming/namingtest"
 )
 
 // A server is listed while it is fit, is called over TCP, and answers while it drains.
@@ -17,9 +19,18 @@ func TestAServerBehindTheGate(t *testing.T) {
 	p.sick.Store(true)
 	s := start(t, WithRegistry(p.gate, Service("echo"), Weight(30), Tags(map[string]string{"zone": "a"}),
 		DrainDelay(500*time.Millisecond)))
-	p.lists("echo", 0)
+	direct := newClient(t)
+	p.did(namingtest.Joined)
+	p.stands(health.Waiting)
+	if by, err := sayTo(t, direct, s.addr); err != nil || by != "me" {
+		t.Fatalf("a call while the server waits: %q, %v", by, err)
+	}
+	healed := time.Now()
 	p.sick.Store(false)
 	got := p.lists("echo", 1)[0]
+	if early := healed.Sub(p.did(namingtest.Published)); early > 0 {
+		t.Errorf("published %v before it was fit", early)
+	}
 	if got.Addr != s.addr || got.Weight != 30 || got.Tags["zone"] != "a" || got.Network != "tcp" {
 		t.Errorf("registered %+v, want %s", got, s.addr)
 	}
@@ -37,7 +48,6 @@ func TestAServerBehindTheGate(t *testing.T) {
 	p.sick.Store(false)
 	p.lists("echo", 1)
 
-	direct := newClient(t)
 	begin := time.Now()
 	s.once.Do(func() { s.exit <- nil })
 	p.lists("echo", 0)
