@@ -19,7 +19,8 @@
 //     but the address that a new process claims.
 //  3. A lease is given up only when etcd says that it is gone. While etcd is out of reach the driver keeps trying to renew
 //     it, for ever.
-//  4. A withdrawal or leave is announced by a mark in the serving value before the key is deleted.
+//  4. A withdrawal or leave is announced by a mark in the serving value before the key is deleted; but while etcd is out of
+//     space, when it refuses every write and only deletes, the key just goes.
 //  5. A deleted or overwritten key of an own instance is noticed by watch and mended at once.
 //  6. When the cluster's data has been wiped or restored, which etcd's client does not notice, each view is read anew.
 //  7. Values that are no instances are skipped, counted and logged at a bounded rate.

@@ -188,7 +188,9 @@ func (m *membership) Leave(ctx context.Context) error {
 	return err
 }
 
-// erase announces the leave and deletes what is our own, in two transactions: etcd refuses to write one key twice in one.
+// erase announces the leave and deletes what is our own, in two transactions: etcd refuses to write one key twice in one. An
+// etcd that is out of space does nothing but delete; then the leave looks like the end of a lease, which changes no guard
+// either.
 func (m *membership) erase(ctx context.Context, h *handle) error {
 	if (m.listed || m.unsure) && !m.marked {
 		mark, err := encodeServing(m.d.cfg.Namespace, m.inst, stateLeaving)
@@ -197,7 +199,7 @@ func (m *membership) erase(ctx context.Context, h *handle) error {
 		}
 		_, err = m.commit(ctx, h, []clientv3.Cmp{m.ours(m.keys.serving)},
 			clientv3.OpPut(m.keys.serving, mark, clientv3.WithLease(m.s.id)), m.bump())
-		if err != nil {
+		if err != nil && !errors.Is(err, rpctypes.ErrNoSpace) {
 			return err
 		}
 	}
@@ -205,6 +207,9 @@ func (m *membership) erase(ctx context.Context, h *handle) error {
 		return clientv3.OpTxn([]clientv3.Cmp{m.ours(key)}, []clientv3.Op{clientv3.OpDelete(key)}, nil)
 	}
 	_, err := m.commit(ctx, h, nil, del(m.keys.serving), del(m.keys.roster), m.bump())
+	if errors.Is(err, rpctypes.ErrNoSpace) {
+		_, err = m.commit(ctx, h, nil, del(m.keys.serving), del(m.keys.roster))
+	}
 	return err
 }
 

@@ -2,9 +2,11 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/muster-go/muster/naming"
@@ -25,6 +27,8 @@ const (
 // withdrawal and leave changes it. The end of a lease changes nothing, so the commit also compares that as many others as
 // the floor needs still serve; where these are too many for one transaction it counts again within the transaction, and
 // publishes again if there are too few.
+//
+// An etcd that is out of space only deletes: see tryDelete. The status is not written then, and the error says so.
 func (m *membership) Withdraw(ctx context.Context, floor naming.Floor, onWithdrawn, onHeld naming.Status) (naming.Outcome, error) {
 	h, end, err := m.begin(ctx)
 	if err != nil {
@@ -93,8 +97,27 @@ func (m *membership) tryWithdraw(ctx context.Context, h *handle, p premises, st 
 		ops = append(ops, clientv3.OpGet(m.d.keys.serving(m.inst.Service), clientv3.WithPrefix(), clientv3.WithCountOnly()))
 	}
 	t, err := m.commitOr(ctx, h, cmps, m.counting(), ops...)
+	if errors.Is(err, rpctypes.ErrNoSpace) && !p.recount {
+		return m.tryDelete(ctx, h, cmps, st)
+	}
 	if err == nil && t.Succeeded {
 		m.status, m.serving, m.marked, m.unsure = st, false, true, false
+	}
+	return t, err
+}
+
+// tryDelete withdraws without a mark, a status and a change of the guard, for an etcd that is out of space: it still deletes,
+// but writes nothing. What keeps two contenders apart are the witnesses alone. Whoever commits has compared that as many
+// others as the floor needs still serve, which its own withdrawal does not change; and whose key is gone is nobody's witness.
+// (Where they don't fit one transaction, only a publication could put a withdrawal right that went too far; so there is none.)
+//
+// The roster says something else until there is space again, so the membership stays unsure, and a Withdraw that is repeated
+// writes it. No slow transaction of before can list the instance until then: none is run that writes.
+func (m *membership) tryDelete(ctx context.Context, h *handle, cmps []clientv3.Cmp, st naming.Status) (*clientv3.TxnResponse, error) {
+	t, err := m.commitOr(ctx, h, cmps, m.counting(), clientv3.OpDelete(m.keys.serving))
+	if err == nil && t.Succeeded {
+		m.log.Warn("withdrew without a notice: etcd is out of space; this instance can't be listed again until it has some")
+		m.status, m.serving, m.listed, m.marked, m.unsure = st, false, false, false, true
 	}
 	return t, err
 }
