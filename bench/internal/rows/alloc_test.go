@@ -6,13 +6,44 @@ import (
 	"testing"
 
 	"github.com/cloudwego/kitex/pkg/klog"
+	"go.uber.org/goleak"
 
+	"github.com/muster-go/muster/bench/internal/report"
+	"github.com/muster-go/muster/bench/internal/rig"
 	"github.com/muster-go/muster/internal/etcdtest"
 )
 
 func TestMain(m *testing.M) {
 	klog.SetOutput(io.Discard)
 	os.Exit(m.Run())
+}
+
+// TestHealthzAllocatesNothing is what the table of health checks says of Muster.
+func TestHealthzAllocatesNothing(t *testing.T) {
+	defer goleak.VerifyNone(t) // comes first: registry-etcd's clients can't be closed
+	for _, hang := range []bool{false, true} {
+		h, err := openHandlers(hang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		call := h.caller(musterSide)
+		if n := testing.AllocsPerRun(2000, call); n != 0 {
+			t.Errorf("hung %v: %v allocations", hang, n)
+		}
+		h.close()
+	}
+}
+
+// TestHang: a check that hangs holds one goroutine of Muster's, and leaves none behind.
+func TestHang(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	row := new(report.Row)
+	if err := hang(&rig.Env{Context: t.Context(), Smoke: true, Log: t.Logf}, row); err != nil {
+		t.Fatal(err)
+	}
+	if len(row.Goals) != 1 || !row.Goals[0].Met {
+		t.Errorf("%+v", row.Goals)
+	}
 }
 
 // TestCallAllocatesNoMore has a call through Muster allocate exactly what it does through registry-etcd, and without any
@@ -52,20 +83,5 @@ func TestCallAllocatesNoMore(t *testing.T) {
 	}
 	if allocs[musterSide] > allocs[peer] || allocs[musterSide] > allocs[fixed] {
 		t.Errorf("allocations of a call: %v", allocs)
-	}
-}
-
-// TestHealthzAllocatesNothing is what the table of health checks says of Muster.
-func TestHealthzAllocatesNothing(t *testing.T) {
-	for _, hang := range []bool{false, true} {
-		h, err := openHandlers(hang)
-		if err != nil {
-			t.Fatal(err)
-		}
-		call := h.caller(musterSide)
-		if n := testing.AllocsPerRun(2000, call); n != 0 {
-			t.Errorf("hung %v: %v allocations", hang, n)
-		}
-		h.close()
 	}
 }

@@ -76,87 +76,119 @@ func resolverOption(side, endpoint string) (client.Option, error) {
 
 // Idle measures what it costs to be ready while nothing changes.
 func Idle(e *rig.Env, row *report.Row) error {
-	window := 30 * time.Second
+	windows, window := 3, 10*time.Second
 	if e.Smoke {
-		window = 2 * time.Second
+		windows, window = 1, time.Second
 	}
 	row.What = fmt.Sprintf("A process has clients of %d services of two instances each, and calls each of them once a second; the calls "+
-		"end where the instance is picked. Nothing changes in the registry. For %v after a warm-up of 5 s each process's CPU, the requests "+
-		"that its etcd gets, and the bytes on its connections are counted. All sides run at the same time, each with an etcd of its own. "+
-		"A fixed host:port is what the process costs without any registry.", idleUpstreams, window)
+		"end where the instance is picked. Nothing changes in the registry. After a warm-up of 5 s, %d times %v, one right after another: each process's CPU, the requests "+
+		"that its etcd gets, and the bytes on its connections. All sides run at the same time, each with an etcd of its own, so that each window is the same for all. "+
+		"A fixed host:port is what the process costs without any registry.", idleUpstreams, windows, window)
 	row.Peers = append(row.Peers, "registry-etcd v0.3.0 with Kitex's refresh every 5 s, its default.")
-	type side struct {
-		name   string
-		node   *rig.Node
-		proxy  *rig.Proxy
-		child  *rig.Child
-		before rig.Metrics
-		use    rig.Usage
-		bytes  int64
+	var sides []*idleSide
+	for _, name := range []string{musterSide, peer, fixed} {
+		s, err := openIdle(e, name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		sides = append(sides, s)
 	}
-	sides := []*side{{name: musterSide}, {name: peer}, {name: fixed}}
-	for _, s := range sides {
-		var err error
-		if s.node, err = e.Etcd(); err != nil {
-			return err
-		}
-		if err := fill(e, s.node, idleUpstreams); err != nil {
-			return err
-		}
-		if s.proxy, err = e.Proxy(s.node.Endpoint()); err != nil {
-			return err
-		}
-		if s.child, err = e.Start("idle-client"); err != nil {
-			return err
-		}
-		if err := s.child.Ask("start", idleOrder{s.name, s.proxy.Addr(), idleUpstreams}, nil); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	e.Log("%v of nothing", window)
 	if !e.Smoke {
 		time.Sleep(5 * time.Second)
 	}
-	for _, s := range sides {
-		var err error
-		if s.before, err = s.node.Metrics(); err != nil {
-			return err
-		}
-		if err := s.child.Ask("usage", nil, &s.use); err != nil {
-			return err
-		}
-		s.bytes = s.proxy.Bytes()
-	}
-	began := time.Now()
-	time.Sleep(window)
 	c := plural(idleUpstreams, "upstream")
 	for _, s := range sides {
-		var after rig.Usage
-		if err := s.child.Ask("usage", nil, &after); err != nil {
+		if err := s.read(); err != nil {
 			return err
 		}
-		m, err := s.node.Metrics()
-		if err != nil {
-			return err
-		}
-		secs := time.Since(began).Seconds()
-		row.Add(c, "etcd requests per second", s.name, report.PerSecond, (m.Requests()-s.before.Requests())/secs)
-		row.Add(c, "of these, range requests", s.name, report.PerSecond, (m.Received("Range")-s.before.Received("Range"))/secs)
-		row.Add(c, "bytes on the wire per second", s.name, report.Bytes, float64(s.proxy.Bytes()-s.bytes)/secs)
-		row.Add(c, "CPU of the process per second", s.name, report.Nanoseconds, float64(after.CPU-s.use.CPU)/secs)
-		row.Add(c, "CPU of etcd per second", s.name, report.Nanoseconds, (m.CPU()-s.before.CPU())*1e9/secs)
-		row.Add(c, "goroutines of the process", s.name, report.Count, float64(after.Goroutines))
-		if s.name == musterSide {
-			row.AtMost(c, "of these, range requests", musterSide, "p50", 1.0/30+1/secs) // one read each 30 s, wherever the window begins
-			if asked := changed(s.before, m); asked != "" {
-				row.Note("Muster's requests in %.0f s, by method: %s.", secs, asked)
+		s.began = s.at
+	}
+	for i := range windows {
+		e.Log("%v of nothing, %d of %d", window, i+1, windows)
+		time.Sleep(window)
+		for _, s := range sides {
+			if err := s.note(row, c); err != nil {
+				return err
 			}
 		}
 	}
-	row.Compare(c, "etcd requests per second", musterSide, peer, "p50").Draw("etcd requests while idle, 50 upstreams, beside registry-etcd")
-	row.Compare(c, "bytes on the wire per second", musterSide, peer, "p50").Draw("bytes on the wire while idle, beside registry-etcd")
-	row.Compare(c, "CPU of the process per second", musterSide, peer, "p50").Draw("CPU while idle, beside registry-etcd")
-	row.Compare(c, "CPU of the process per second", musterSide, fixed, "p50")
+	// One read each 30 s, wherever the windows begin.
+	row.AtMost(c, idleRangeFigure, musterSide, "mean", 1.0/30+1/sides[0].at.Sub(sides[0].began).Seconds())
+	if asked := changed(sides[0].first, sides[0].metrics); asked != "" {
+		row.Note("Muster's requests in all windows together, by method: %s.", asked)
+	}
+	row.Compare(c, idleRequestFigure, musterSide, peer, "mean").Draw("etcd requests while idle, 50 upstreams, beside registry-etcd")
+	row.Compare(c, idleBytesFigure, musterSide, peer, "mean").Draw("bytes on the wire while idle, beside registry-etcd")
+	row.Compare(c, idleCPUFigure, musterSide, peer, "mean").Draw("CPU while idle, beside registry-etcd")
+	row.Compare(c, idleCPUFigure, musterSide, fixed, "mean")
+	return nil
+}
+
+const (
+	idleRequestFigure = "etcd requests per second"
+	idleRangeFigure   = "of these, range requests"
+	idleBytesFigure   = "bytes on the wire per second"
+	idleCPUFigure     = "CPU of the process per second"
+)
+
+// idleSide is one process and its etcd, and what they had used when they were last read.
+type idleSide struct {
+	name  string
+	node  *rig.Node
+	proxy *rig.Proxy
+	child *rig.Child
+
+	began, at time.Time
+	first     rig.Metrics
+	metrics   rig.Metrics
+	use       rig.Usage
+	bytes     int64
+}
+
+func openIdle(e *rig.Env, name string) (_ *idleSide, err error) {
+	s := &idleSide{name: name}
+	if s.node, err = e.Etcd(); err != nil {
+		return nil, err
+	}
+	if err := fill(e, s.node, idleUpstreams); err != nil {
+		return nil, err
+	}
+	if s.proxy, err = e.Proxy(s.node.Endpoint()); err != nil {
+		return nil, err
+	}
+	if s.child, err = e.Start("idle-client"); err != nil {
+		return nil, err
+	}
+	return s, s.child.Ask("start", idleOrder{name, s.proxy.Addr(), idleUpstreams}, nil)
+}
+
+func (s *idleSide) read() (err error) {
+	if err := s.child.Ask("usage", nil, &s.use); err != nil {
+		return err
+	}
+	if s.metrics, err = s.node.Metrics(); err != nil {
+		return err
+	}
+	if s.first == nil {
+		s.first = s.metrics
+	}
+	s.bytes, s.at = s.proxy.Bytes(), time.Now()
+	return nil
+}
+
+// note adds what was used since it was read last.
+func (s *idleSide) note(row *report.Row, c string) error {
+	before := *s
+	if err := s.read(); err != nil {
+		return err
+	}
+	m, secs := s.metrics, s.at.Sub(before.at).Seconds()
+	row.Add(c, idleRequestFigure, s.name, report.PerSecond, (m.Requests()-before.metrics.Requests())/secs)
+	row.Add(c, idleRangeFigure, s.name, report.PerSecond, (m.Received("Range")-before.metrics.Received("Range"))/secs)
+	row.Add(c, idleBytesFigure, s.name, report.Bytes, float64(s.bytes-before.bytes)/secs)
+	row.Add(c, idleCPUFigure, s.name, report.Nanoseconds, float64(s.use.CPU-before.use.CPU)/secs)
+	row.Add(c, "CPU of etcd per second", s.name, report.Nanoseconds, (m.CPU()-before.metrics.CPU())*1e9/secs)
+	row.Add(c, "goroutines of the process", s.name, report.Count, float64(s.use.Goroutines))
 	return nil
 }
 

@@ -62,6 +62,8 @@ func Children() map[string]func() rig.Ops {
 		"health-servers": healthServers,
 		"idle-client":    idleClient,
 		"members":        members,
+		"polled-client":  polledClient,
+		"rpc-client":     rpcClient,
 		"scale-client":   scaleClients,
 	}
 }

@@ -52,7 +52,7 @@ const rpcCallers = 8
 
 // RPC measures what the way to an instance costs a call.
 func RPC(e *rig.Env, row *report.Row) error {
-	row.What = fmt.Sprintf("Two echo servers in one process, %d callers in another; the three clients take turns, the order changing from "+
+	row.What = fmt.Sprintf("Two echo servers in one process; three clients, each with %d callers and in a process of its own; they take turns, the order changing from "+
 		"round to round. All have long connections, Thrift, and Kitex's default balancer. Of each turn the calls per second, p50 "+
 		"and p99 of a call's time, and the allocations of the client's process per call are kept. Then the same, but for the "+
 		"network: the calls end where the instance is picked, which leaves what the client itself does.", rpcCallers)
@@ -79,23 +79,16 @@ func RPC(e *rig.Env, row *report.Row) error {
 			return err
 		}
 	}
-	clients := map[string]echosvc.Client{}
-	pickers := map[string]*upstream{}
+	clients := map[string]*rig.Child{}
 	for _, side := range rpcSides {
-		opt, err := rpcOption(side, node.Endpoint(), at)
-		if err != nil {
+		if clients[side], err = e.Start("rpc-client"); err != nil {
 			return err
 		}
-		if clients[side], err = echosvc.NewClient("echo-svc", opt, client.WithLongConnection(connpool.IdleConfig{
-			MaxIdlePerAddress: 2 * rpcCallers, MaxIdleGlobal: 100, MaxIdleTimeout: time.Minute,
-		})); err != nil {
-			return err
-		}
-		if pickers[side], err = newUpstream("echo-svc", "", opt); err != nil {
-			return err
+		if err := clients[side].Ask("open", rpcOrder{side, node.Endpoint(), at}, nil); err != nil {
+			return fmt.Errorf("%s: %w", side, err)
 		}
 	}
-	turn, rounds := 800*time.Millisecond, e.Reps(12, 2)
+	turn, rounds := 600*time.Millisecond, e.Reps(15, 2)
 	if e.Smoke {
 		turn = 50 * time.Millisecond
 	}
@@ -104,12 +97,11 @@ func RPC(e *rig.Env, row *report.Row) error {
 		e.Log("round %d of %d", round, rounds)
 		for i := range rpcSides {
 			side := rpcSides[(i+round)%len(rpcSides)]
-			r, err := callFor(turn, rpcCallers, func() error { _, err := clients[side].Say(bg, request); return err })
-			if err != nil {
+			var r, p turnResult
+			if err := clients[side].Ask("call", turn, &r); err != nil {
 				return fmt.Errorf("%s: %w", side, err)
 			}
-			p, err := callFor(turn/4, 1, func() error { return pickers[side].call(bg) })
-			if err != nil {
+			if err := clients[side].Ask("pick", turn/4, &p); err != nil {
 				return fmt.Errorf("%s: %w", side, err)
 			}
 			if round > 0 { // the first one warms up
@@ -148,18 +140,54 @@ func rpcOption(side, endpoint string, at []string) (client.Option, error) {
 	return resolverOption(side, endpoint)
 }
 
+// rpcOrder tells a child which client it has.
+type rpcOrder struct {
+	Side, Endpoint string
+	At             []string
+}
+
+// rpcClient is a process with one side's client, so that what a side does in the background is in its own turns, and in no
+// other's heap.
+func rpcClient() rig.Ops {
+	var (
+		cli    echosvc.Client
+		picker *upstream
+	)
+	return rig.Ops{
+		"open": rig.Op(func(o rpcOrder) (_ bool, err error) {
+			opt, err := rpcOption(o.Side, o.Endpoint, o.At)
+			if err != nil {
+				return false, err
+			}
+			if cli, err = echosvc.NewClient("echo-svc", opt, client.WithLongConnection(connpool.IdleConfig{
+				MaxIdlePerAddress: 2 * rpcCallers, MaxIdleGlobal: 100, MaxIdleTimeout: time.Minute,
+			})); err != nil {
+				return false, err
+			}
+			picker, err = newUpstream("echo-svc", "", opt)
+			return true, err
+		}),
+		"call": rig.Op(func(d time.Duration) (turnResult, error) {
+			return callFor(d, rpcCallers, func() error { _, err := cli.Say(bg, request); return err })
+		}),
+		"pick": rig.Op(func(d time.Duration) (turnResult, error) {
+			return callFor(d, 1, func() error { return picker.call(bg) })
+		}),
+	}
+}
+
 // turnResult is what one side did in one turn.
 type turnResult struct {
-	perSecond, p50, p99 float64
-	allocs, bytes       float64 // of a call; what the runtime allocates now and then is rounded off
+	PerSecond, P50, P99 float64
+	Allocs, Bytes       float64 // of a call; what the runtime allocates now and then is rounded off
 }
 
 func (r turnResult) add(row *report.Row, c, side string) {
-	row.Add(c, callsFigure, side, report.PerSecond, r.perSecond)
-	row.Add(c, "time of a call, p50", side, report.Nanoseconds, r.p50)
-	row.Add(c, "time of a call, p99", side, report.Nanoseconds, r.p99)
-	row.Add(c, "allocations per call", side, report.Count, r.allocs)
-	row.Add(c, "allocated per call", side, report.Bytes, r.bytes)
+	row.Add(c, callsFigure, side, report.PerSecond, r.PerSecond)
+	row.Add(c, "time of a call, p50", side, report.Nanoseconds, r.P50)
+	row.Add(c, "time of a call, p99", side, report.Nanoseconds, r.P99)
+	row.Add(c, "allocations per call", side, report.Count, r.Allocs)
+	row.Add(c, "allocated per call", side, report.Bytes, r.Bytes)
 }
 
 // callFor has callers call for a while. What it allocates itself is there before it counts.

@@ -17,13 +17,18 @@ const (
 	changeCPU     = "one change: CPU"
 	changeBytes   = "one change: garbage"
 	rebuildFigure = "one change: of it Kitex's rebuild"
+	aloneCPU      = "one change alone: CPU"
+	aloneBytes    = "one change alone: garbage"
 	noneCPU       = "nothing changes, 5 s: CPU"
 	noneBytes     = "nothing changes, 5 s: garbage"
 	noneMore      = "nothing changes, 5 s: CPU more than before there was the client"
 
 	fewSecs = 5 * time.Second
-	// told is how long after a push Kitex's cache has taken notice: a second, and what its refresh takes.
+	// told is how long after a push Kitex's cache has taken notice: a second, and what its refresh takes. After several
+	// pushes it may be twice as long.
 	told = 1200 * time.Millisecond
+	// burst is how many changes are counted together.
+	burst = 10
 )
 
 // recommended is the balancer that the documentation names for a large service with unequal weights.
@@ -32,9 +37,10 @@ const recommended = alias
 // Scale measures a service of many instances.
 func Scale(e *rig.Env, row *report.Row) error {
 	row.What = "A process has one client of a service of 100, 1,000 or 10,000 instances, with equal weights or with weights of 1 to 10. One " +
-		"instance more comes and goes, by Muster's own driver in another process. For Muster a change is a publication or a withdrawal, each alone, and costs " +
-		"what the process uses until it is pushed to the balancer, and Kitex's cache has been told, has compared and has fired its events, a second later; what it " +
-		"uses in as much time while nothing changes is taken off. Each change has to cause one push, or the row fails. For registry-etcd it is one " +
+		"instance more comes and goes, by Muster's own driver in another process. For Muster a change is a publication or a withdrawal, and costs " +
+		"what the process uses for ten of them, one after another, divided by ten; each has to cause a push of its own, or they are measured again. The count ends when Kitex's " +
+		"cache has been told, too, which is one to two seconds after a push, has compared and has fired its events; what the process uses in as much time while nothing " +
+		"changes is taken off. A change alone is told of by itself, and finds caches that have gone cold; being asked for the figures is in it. For registry-etcd it is one " +
 		"refresh of Kitex's cache, which happens every 5 s whether something has changed or not. CPU is the process's, the " +
 		"collection of garbage in it; the time that etcd takes for its answers is not. Live memory is what the heap holds more after the first call than before."
 	row.Peers = append(row.Peers, "registry-etcd v0.3.0 with the same balancer, each refresh being the one that Kitex's ticker would make (lbcache's Balancer.Refresh).")
@@ -123,15 +129,15 @@ type scaleRun struct {
 	still    *spent // what Muster's process uses in fewSecs while nothing changes
 }
 
-// changes is how many pairs of a coming and a going are counted.
-func (s scaleRun) changes() int {
+// bursts is how many are counted.
+func (s scaleRun) bursts() int {
 	switch {
-	case s.balancer == consistent: // one takes seconds
-		return 1
+	case s.balancer == consistent: // one change takes seconds, and is counted alone
+		return 0
 	case s.n == 10000 && (s.balancer == roundRobin || s.balancer == recommended):
-		return s.e.Reps(4, 1)
+		return 2
 	default:
-		return s.e.Reps(2, 1)
+		return 1
 	}
 }
 
@@ -147,7 +153,7 @@ func (s scaleRun) side(side string, o scaleOrder, changes, nothing bool) error {
 		return err
 	}
 	var before spent
-	if nothing {
+	if nothing && s.n == 10000 {
 		if before, err = s.nothing(child); err != nil {
 			return err
 		}
@@ -166,7 +172,9 @@ func (s scaleRun) side(side string, o scaleOrder, changes, nothing bool) error {
 		}
 		s.row.Add(s.c, noneCPU, side, report.Nanoseconds, float64(s.still.CPU))
 		s.row.Add(s.c, noneBytes, side, report.Bytes, float64(s.still.Bytes))
-		s.row.Add(s.c, noneMore, side, report.Nanoseconds, float64(s.still.CPU-before.CPU))
+		if before.Took > 0 {
+			s.row.Add(s.c, noneMore, side, report.Nanoseconds, float64(s.still.CPU-before.CPU))
+		}
 	}
 	switch {
 	case !changes:
@@ -200,13 +208,11 @@ func (s scaleRun) change(child *rig.Child, in bool) error {
 }
 
 func (s scaleRun) pushes(child *rig.Child) error {
-	for i := range 2*s.changes() + 2 {
-		warm := i < 2
-		if warm && s.balancer == consistent {
-			continue
-		}
+	// A pair of changes alone tells what a rebuild takes, and with it how far changes must be apart to stay changes of their own.
+	var rebuild time.Duration
+	for _, in := range []bool{true, false} {
 		cost, err := s.window(child, func() error {
-			if err := s.change(child, i%2 == 0); err != nil {
+			if err := s.change(child, in); err != nil {
 				return err
 			}
 			time.Sleep(s.quick(told))
@@ -218,11 +224,45 @@ func (s scaleRun) pushes(child *rig.Child) error {
 		if cost.Pushes != 1 {
 			return fmt.Errorf("one change caused %d pushes", cost.Pushes)
 		}
-		if !warm {
-			s.add(cost)
+		rebuild = max(rebuild, cost.Rebuild)
+		if s.bursts() > 0 {
+			s.add(aloneCPU, aloneBytes, cost, 1)
+			continue
 		}
+		s.add(changeCPU, changeBytes, cost, 1)
+		s.row.Add(s.c, rebuildFigure, musterSide, report.Nanoseconds, float64(cost.Rebuild))
+	}
+	for range s.bursts() {
+		cost, err := s.burst(child, max(20*time.Millisecond, 4*rebuild))
+		if err != nil {
+			return err
+		}
+		s.add(changeCPU, changeBytes, cost, burst)
+		s.row.Add(s.c, rebuildFigure, musterSide, report.Nanoseconds, float64(cost.Rebuild)/burst)
 	}
 	return nil
+}
+
+// burst returns what ten changes cost that caused ten pushes. On a busy machine two may come together, which costs less
+// than two; so they are tried again.
+func (s scaleRun) burst(child *rig.Child, gap time.Duration) (cost spent, err error) {
+	for range 5 {
+		if cost, err = s.window(child, func() error {
+			for i := range burst {
+				if err := s.turn(i%2 == 0); err != nil {
+					return err
+				}
+				time.Sleep(gap) // asking the process would cost it something
+			}
+			time.Sleep(s.quick(2 * told))
+			return nil
+		}); err != nil || cost.Pushes == burst {
+			return cost, err
+		}
+		s.e.Log("%d changes caused %d pushes; once more", burst, cost.Pushes)
+		gap *= 2
+	}
+	return cost, fmt.Errorf("%d changes caused %d pushes", burst, cost.Pushes)
 }
 
 // window returns what the process used while something was done.
@@ -237,12 +277,11 @@ func (s scaleRun) window(child *rig.Child, do func() error) (cost spent, err err
 	return cost, err
 }
 
-// add notes what one change cost, without what the time itself did.
-func (s scaleRun) add(cost spent) {
+// add notes what each of some changes cost, without what the time itself did.
+func (s scaleRun) add(cpu, bytes string, cost spent, changes float64) {
 	part := float64(cost.Took) / float64(s.still.Took)
-	s.row.Add(s.c, changeCPU, musterSide, report.Nanoseconds, float64(cost.CPU)-part*float64(s.still.CPU))
-	s.row.Add(s.c, changeBytes, musterSide, report.Bytes, float64(cost.Bytes)-part*float64(s.still.Bytes))
-	s.row.Add(s.c, rebuildFigure, musterSide, report.Nanoseconds, float64(cost.Rebuild))
+	s.row.Add(s.c, cpu, musterSide, report.Nanoseconds, (float64(cost.CPU)-part*float64(s.still.CPU))/changes)
+	s.row.Add(s.c, bytes, musterSide, report.Bytes, (float64(cost.Bytes)-part*float64(s.still.Bytes))/changes)
 }
 
 // nothing is what the process uses while nothing changes.
