@@ -14,7 +14,8 @@ import (
 )
 
 // A gate over a registry that was written for Kitex: listed while fit, taken out while not, listed again when the registry
-// answers again, and a drain that is bounded whatever the registry does.
+// answers again, and a drain that is bounded whatever the registry does. Nothing can be counted in such a registry, so that
+// a floor which would keep the only instance keeps nobody.
 func TestTheGateOverAForeignRegistry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -35,7 +36,7 @@ func TestTheGateOverAForeignRegistry(t *testing.T) {
 		}
 		d := WrapRegistry(&kitexRegistry{w, "dev"}, Logger(quiet()))
 		g, err := gate.New(gate.Options{
-			Registrar: d, Monitor: m, Namespace: ns, Floor: naming.Percent(50), DrainDelay: time.Second, Logger: quiet(),
+			Registrar: d, Monitor: m, Namespace: ns, Floor: naming.Count(1), DrainDelay: time.Second, Logger: quiet(),
 		})
 		if err != nil {
 			t.Fatal(err)
