@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -55,11 +56,16 @@ func (s *servers) stop() {
 // serve starts an echo server and returns its address.
 func serve(t testing.TB, name string) string {
 	t.Helper()
+	return serveAs(t, &echoServer{name})
+}
+
+func serveAs(t testing.TB, handler echo.Echo) string {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	svr := echosvc.NewServer(&echoServer{name}, server.WithListener(ln), server.WithExitSignal(func() <-chan error { return nil }))
+	svr := echosvc.NewServer(handler, server.WithListener(ln), server.WithExitSignal(func() <-chan error { return nil }))
 	ended := make(chan error, 1)
 	go func() { ended <- svr.Run() }()
 	running.mu.Lock()
@@ -102,6 +108,7 @@ func newClosable(t testing.TB, opts ...client.Option) (echosvc.Client, func()) {
 		t.Fatal(err)
 	}
 	return cli, func() {
+		defer runtime.KeepAlive(cli) // Kitex closes a client that nobody holds
 		for _, f := range options.CloseCallbacks {
 			if err := f(); err != nil {
 				t.Error(err)
