@@ -98,8 +98,13 @@ func (m *membership) counted(t *clientv3.TxnResponse) count {
 	alive := map[string]string{} // address to instance id
 	for _, kv := range t.Responses[1].GetResponseRange().Kvs {
 		addr, ok := addrOf(rosterDir, kv.Key)
-		e, known := decodeRoster(m.d.cfg.Namespace, kv.Value)
-		if !ok || !known {
+		if !ok {
+			m.d.complain(string(kv.Key), noAddress)
+			continue
+		}
+		e, ok := decodeRoster(m.d.cfg.Namespace, kv.Value)
+		if !ok {
+			m.d.complain(string(kv.Key), noEntry)
 			continue
 		}
 		alive[addr] = e.ID
@@ -125,10 +130,15 @@ func (m *membership) counted(t *clientv3.TxnResponse) count {
 func (m *membership) countServing(c *count, kv *mvccpb.KeyValue, dir string, alive map[string]string) {
 	addr, ok := addrOf(dir, kv.Key)
 	if !ok {
+		m.d.complain(string(kv.Key), noAddress)
 		return
 	}
 	inst, leaving, err := decodeServing(m.d.cfg.Namespace, m.inst.Service, addr, kv.Value)
-	if err != nil || inst.ID == "" {
+	if err != nil {
+		m.d.complain(string(kv.Key), err.Error())
+		return
+	}
+	if inst.ID == "" {
 		return
 	}
 	self := addr == m.inst.Addr && inst.ID == m.inst.ID

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/muster-go/muster/naming"
 )
 
@@ -18,8 +20,10 @@ type Driver struct {
 	cfg      Config
 	keys     layout
 	conn     *connection
-	skipped  atomic.Int64
 	granting chan struct{} // held while a lease is being taken
+
+	skipped    atomic.Int64
+	complaints rate.Sometimes
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -51,7 +55,8 @@ func New(cfg Config) (*Driver, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Driver{
 		cfg: cfg, keys: layout{group: cfg.Namespace.Group()}, conn: newConnection(cfg, creds),
-		granting: make(chan struct{}, 1), ctx: ctx, cancel: cancel, members: map[string]*membership{},
+		complaints: rate.Sometimes{First: 3, Interval: 10 * time.Second},
+		granting:   make(chan struct{}, 1), ctx: ctx, cancel: cancel, members: map[string]*membership{},
 	}, nil
 }
 

@@ -91,6 +91,7 @@ const (
 
 // fleetView is the raw content of the three directories.
 type fleetView struct {
+	d       *Driver
 	ns      naming.Namespace
 	service string // empty for all
 	dirs    [3]string
@@ -99,7 +100,7 @@ type fleetView struct {
 }
 
 func (d *Driver) fleetView(service string) (*fleetView, error) {
-	v := &fleetView{ns: d.cfg.Namespace, service: service}
+	v := &fleetView{d: d, ns: d.cfg.Namespace, service: service}
 	if service != "" {
 		if err := naming.CheckService(service); err != nil {
 			return nil, err
@@ -115,12 +116,12 @@ func (d *Driver) fleetView(service string) (*fleetView, error) {
 func (v *fleetView) read(ctx context.Context, h *handle) (int64, error) {
 	var rev int64
 	for i, dir := range v.dirs {
-		all := map[string][]byte{}
-		at, err := readRange(ctx, h, dir, rev, func(key, value []byte) { all[strings.TrimPrefix(string(key), dir)] = value })
+		v.raw[i] = map[string][]byte{}
+		at, err := readRange(ctx, h, dir, rev, func(key, value []byte) { v.put(i, strings.TrimPrefix(string(key), dir), value) })
 		if err != nil {
 			return 0, err
 		}
-		v.raw[i], rev = all, at
+		rev = at
 	}
 	return rev, nil
 }
@@ -134,9 +135,34 @@ func (v *fleetView) apply(events []*clientv3.Event) {
 			case e.Type == clientv3.EventTypeDelete:
 				delete(v.raw[i], rest)
 			default:
-				v.raw[i][rest] = e.Kv.Value
+				v.put(i, rest, e.Kv.Value)
 			}
 		}
+	}
+}
+
+// put takes in one value, and complains where fleet will leave it out.
+func (v *fleetView) put(dir int, rest string, value []byte) {
+	v.raw[dir][rest] = value
+	why := ""
+	switch service, addr, ok := v.split(rest); {
+	case !ok:
+		why = noAddress
+	case dir == rosterDir:
+		if _, ok := decodeRoster(v.ns, value); !ok {
+			why = noEntry
+		}
+	case dir == operatorDir:
+		if _, ok := parseOrder(value); !ok {
+			why = noOrder
+		}
+	default:
+		if _, _, err := decodeServing(v.ns, service, addr, value); err != nil {
+			why = err.Error()
+		}
+	}
+	if why != "" {
+		v.d.complain(v.dirs[dir]+rest, why)
 	}
 }
 

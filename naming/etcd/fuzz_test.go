@@ -93,10 +93,12 @@ func script(ns naming.Namespace, dir string, ops []byte, free []byte) []*clientv
 }
 
 func testView(ns naming.Namespace, emit func(naming.Update)) *serviceView {
-	d := &Driver{cfg: Config{Namespace: ns, Logger: slog.New(slog.DiscardHandler)}, keys: layout{group: ns.Group()}}
+	d := &Driver{
+		cfg: Config{Namespace: ns, Logger: slog.New(slog.DiscardHandler)}, keys: layout{group: ns.Group()},
+		complaints: rate.Sometimes{First: 3, Interval: time.Hour},
+	}
 	return &serviceView{
 		d: d, service: "user-svc", dir: d.keys.serving("user-svc"), emit: emit, all: map[string]member{},
-		complaints: &rate.Sometimes{First: 3, Interval: time.Hour},
 	}
 }
 

@@ -149,9 +149,7 @@ func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int6
 		}
 		m.status = c.Status
 		m.wrote[m.keys.roster] = t.Header.Revision
-		if op != nil {
-			m.order(decodeOrder(m.inst.ID, op.Value, time.Now()))
-		}
+		m.order(op)
 		return t.Header.Revision, nil
 	}
 	return 0, errChanged

@@ -3,7 +3,6 @@ package etcd
 import (
 	"context"
 	"errors"
-	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -48,11 +47,7 @@ func (k *keeper) read(ctx context.Context, h *handle) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if op := first(r, 2); op != nil {
-		m.order(decodeOrder(m.inst.ID, op.Value, time.Now()))
-	} else {
-		m.order(nil)
-	}
+	m.order(first(r, 2))
 	// Where history was lost, what was written may be gone, whatever revision it had.
 	m.op <- struct{}{}
 	clear(m.wrote)
@@ -67,7 +62,7 @@ func (k *keeper) apply(events []*clientv3.Event) {
 		put := e.Type == clientv3.EventTypePut
 		if string(e.Kv.Key) == m.keys.operator {
 			if put {
-				m.order(decodeOrder(m.inst.ID, e.Kv.Value, time.Now()))
+				m.order(e.Kv)
 			} else {
 				m.order(nil)
 			}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -93,7 +94,17 @@ func (m *membership) say(change func(*naming.Notice)) {
 	}
 }
 
-func (m *membership) order(o *naming.Offline) { m.say(func(n *naming.Notice) { n.Offline = o }) }
+// order takes in what the operator's key says, or that it is not there.
+func (m *membership) order(kv *mvccpb.KeyValue) {
+	var o *naming.Offline
+	if kv != nil {
+		o = decodeOrder(m.inst.ID, kv.Value, time.Now())
+		if _, ok := parseOrder(kv.Value); !ok {
+			m.d.complain(string(kv.Key), noOrder)
+		}
+	}
+	m.say(func(n *naming.Notice) { n.Offline = o })
+}
 
 // finish ends the membership; the first cause stays. The address is free before anybody can know.
 func (m *membership) finish(err error) {

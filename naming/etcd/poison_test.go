@@ -249,6 +249,46 @@ func TestEachPoisonIsSkippedForItsReason(t *testing.T) {
 	}
 }
 
+// TestJunkIsCountedOnEachBranch: a census, a list for people and the watch of the own keys tell of what they skip.
+func TestJunkIsCountedOnEachBranch(t *testing.T) {
+	t.Parallel()
+	node := etcdtest.Start(t)
+	log := newHark("skipped a value")
+	d := newDriver(t, node.Endpoint(), func(c *Config) { c.Logger = slog.New(log) })
+	m := join(t, d, claim("user-svc", 1))
+	_, err := m.Census(within(t))
+	must(t, err)
+	if n := d.Link().Skipped; n != 0 {
+		t.Errorf("%d skipped where there is no junk", n)
+	}
+	putAll(t, node.Client(), map[string]string{
+		"muster/dev/.operator/default/user-svc/10.0.0.1:8888": "junk", // of the own instance's
+		"muster/dev/.operator/default/user-svc/10.0.0.2:8888": "junk",
+		"muster/dev/.roster/default/user-svc/10.0.0.2:8888":   "junk",
+		"muster/dev/.roster/default/user-svc/junk":            "junk",
+		"muster/dev/default/user-svc/10.0.0.2:8888":           "junk",
+	})
+	select {
+	case <-log.heard:
+	case <-within(t).Done():
+		t.Fatal("nothing is logged")
+	}
+	if n := d.Link().Skipped; n != 1 {
+		t.Errorf("%d skipped after the own order, want 1", n)
+	}
+	_, err = m.Census(within(t))
+	must(t, err)
+	if n := d.Link().Skipped; n != 4 {
+		t.Errorf("%d skipped after a census, want 3 more", n)
+	}
+	other := newDriver(t, node.Endpoint())
+	_, err = other.Fleet(within(t), "")
+	must(t, err)
+	if n := other.Link().Skipped; n != 5 {
+		t.Errorf("%d skipped by a list, want 5", n)
+	}
+}
+
 // TestOwnKeysPoisoned: garbage over an own key is replaced, and garbage on the roster keeps nobody from joining.
 func TestOwnKeysPoisoned(t *testing.T) {
 	t.Parallel()

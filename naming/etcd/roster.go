@@ -48,12 +48,20 @@ func decodeRoster(ns naming.Namespace, value []byte) (e rosterEntry, ok bool) {
 
 // decodeOrder returns the operator's order for the instance of that id, or nil where there is none in force.
 func decodeOrder(id string, value []byte, now time.Time) *naming.Offline {
-	var o order
-	if len(value) > maxValue || !utf8.Valid(value) || json.Unmarshal(value, &o) != nil || o.ID != id {
+	o, ok := parseOrder(value)
+	if !ok || o.ID != id {
 		return nil
 	}
 	if !o.Until.IsZero() && !now.Before(o.Until) {
 		return nil
 	}
 	return &naming.Offline{By: o.By, Until: o.Until}
+}
+
+// parseOrder reads an order for whatever instance; ok is false for what is none.
+func parseOrder(value []byte) (o order, ok bool) {
+	if len(value) > maxValue || !utf8.Valid(value) || json.Unmarshal(value, &o) != nil || o.ID == "" {
+		return order{}, false
+	}
+	return o, true
 }

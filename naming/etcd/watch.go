@@ -4,10 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"golang.org/x/time/rate"
 
 	"github.com/muster-go/muster/naming"
 )
@@ -31,7 +29,7 @@ func (d *Driver) Watch(ctx context.Context, service string, emit func(naming.Upd
 	defer stop()
 	v := &serviceView{
 		d: d, service: service, dir: d.keys.serving(service), emit: emit,
-		all: map[string]member{}, complaints: &rate.Sometimes{First: 3, Interval: 10 * time.Second},
+		all: map[string]member{},
 	}
 	follow(ctx, d.conn, follower{
 		name: v.dir, keys: []string{v.dir}, read: v.read, apply: v.apply, settle: v.settle,
@@ -50,7 +48,6 @@ type serviceView struct {
 	d            *Driver
 	service, dir string
 	emit         func(naming.Update)
-	complaints   *rate.Sometimes
 
 	all     map[string]member  // by address; leaving ones included until their key is gone
 	list    []*naming.Instance // what was last emitted, sorted
@@ -140,12 +137,12 @@ func (v *serviceView) apply(events []*clientv3.Event) {
 func (v *serviceView) put(key, value []byte) (addr string, ok bool) {
 	addr, ok = addrOf(v.dir, key)
 	if !ok {
-		v.complain(key, "the key's last part is no address")
+		v.d.complain(string(key), noAddress)
 		return "", false
 	}
 	inst, leaving, err := decodeServing(v.d.cfg.Namespace, v.service, addr, value)
 	if err != nil {
-		v.complain(key, err.Error())
+		v.d.complain(string(key), err.Error())
 		return "", false
 	}
 	old, had := v.all[addr]
@@ -165,15 +162,6 @@ func (v *serviceView) remove(addr string) {
 		delete(v.all, addr)
 		v.touched = append(v.touched, addr)
 	}
-}
-
-// complain counts and logs, at a bounded rate, what somebody else wrote under the prefix.
-func (v *serviceView) complain(key []byte, why string) {
-	n := v.d.skipped.Add(1)
-	v.complaints.Do(func() {
-		v.d.cfg.Logger.Warn("skipped a value under the prefix that is no instance; remove it, or find out who writes it",
-			"key", strings.ToValidUTF8(string(key[:min(len(key), 200)]), "?"), "why", why, "skipped_in_all", n)
-	})
 }
 
 // settle emits the view if it has changed. Only what was touched is looked at, but for one copy of the list.
