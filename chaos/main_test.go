@@ -80,6 +80,22 @@ func TestBrokenPromiseIsSeen(t *testing.T) {
 	}
 }
 
+// TestOrphanLeaseIsSeen leaves a lease behind that has run out by the end of the scenario.
+func TestOrphanLeaseIsSeen(t *testing.T) {
+	r := one(t, rig.Scenario{
+		Name: "orphan", Fault: "a stray lease by hand, for less than a scenario takes", Promise: "none", Each: 1,
+		Run: func(ctx context.Context, w *rig.World) error {
+			if _, err := w.Observer.Client().Grant(ctx, 2); err != nil {
+				return err
+			}
+			return w.Steady(ctx)
+		},
+	})
+	if len(r.Breaches) != 1 || r.Leases != 0 || r.Failed != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestNothingOutlivesTheSuite kills a suite that runs and looks for what it started.
 func TestNothingOutlivesTheSuite(t *testing.T) {
 	cmd := exec.Command(os.Args[0])

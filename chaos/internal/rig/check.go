@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 )
 
-// missing says in what way the registry is not as expected, or "".
-func (w *World) missing(ctx context.Context) string {
+// missing says in what way the registry is not as expected, or "", and which living leases nothing is on.
+func (w *World) missing(ctx context.Context) (what string, idle []int64) {
 	v, err := w.Observer.Look(ctx)
 	if err != nil {
-		return "etcd does not answer the observer: " + err.Error()
+		return "etcd does not answer the observer: " + err.Error(), nil
 	}
 	serving, roster := map[string]bool{}, map[string]bool{}
 	for _, i := range w.Instances() {
@@ -40,26 +41,29 @@ func (w *World) missing(ctx context.Context) string {
 	compare(serving, v.Serving)
 	compare(roster, v.Roster)
 	if len(all) > 0 {
-		return strings.Join(all, ", ")
+		return strings.Join(all, ", "), v.idle()
 	}
 	for _, service := range []string{ServiceA, ServiceB} {
 		got, err := w.Observer.Resolve(ctx, service)
 		if err != nil {
-			return "the unmodified resolver: " + err.Error()
+			return "the unmodified resolver: " + err.Error(), v.idle()
 		}
 		if want := v.addresses(service); !slices.Equal(got, want) {
-			return fmt.Sprintf("the unmodified resolver sees %v of %s, want %v", got, service, want)
+			return fmt.Sprintf("the unmodified resolver sees %v of %s, want %v", got, service, want), v.idle()
 		}
 	}
-	return ""
+	return "", v.idle()
 }
 
-// awaitExpected waits until the registry shows what is expected.
+// awaitExpected waits until the registry shows what is expected, and no lease that nothing is on.
 func (w *World) awaitExpected(ctx context.Context) error {
 	for last := ""; ; {
-		what := w.missing(ctx)
-		if what == "" {
+		what, idle := w.missing(ctx)
+		if what == "" && len(idle) == 0 {
 			return nil
+		}
+		if what == "" {
+			what = fmt.Sprintf("leases that nothing is on: %x", idle)
 		}
 		if ctx.Err() != nil {
 			if last != "" {
@@ -113,14 +117,29 @@ func (w *World) Flowing(ctx context.Context) error {
 	return w.Ledger.AwaitAll(ctx, w.Ledger.Mark(), addrs)
 }
 
+// idleFor is how long a lease may live before the first key is on it, or after the last one: a join and a leave are two
+// requests each.
+const idleFor = 500 * time.Millisecond
+
 // Steady watches for a lease TTL and a second more that the registry stays as it is: a lease that nobody renews would have
 // run out by then.
 func (w *World) Steady(ctx context.Context) error {
 	end := time.Now().Add(w.TTL + time.Second)
+	unused := map[int64]time.Time{} // since when
 	for time.Now().Before(end) {
-		if what := w.missing(ctx); what != "" {
-			if what = w.missing(ctx); what != "" { // two reads are not one: a change between them is not a fault
+		what, idle := w.missing(ctx)
+		if what != "" {
+			if what, idle = w.missing(ctx); what != "" { // two reads are not one: a change between them is not a fault
 				w.Breach("not steady: %s", what)
+				return nil
+			}
+		}
+		maps.DeleteFunc(unused, func(lease int64, _ time.Time) bool { return !slices.Contains(idle, lease) })
+		for _, lease := range idle {
+			if since, ok := unused[lease]; !ok {
+				unused[lease] = time.Now()
+			} else if time.Since(since) > idleFor {
+				w.Breach("not steady: nothing has been on the lease %x for %v", lease, idleFor)
 				return nil
 			}
 		}

@@ -330,6 +330,22 @@ func (v View) addresses(service string) []string {
 	return all
 }
 
+// idle returns the leases that no key is on: those of a process that has gone, or that was given more than one.
+func (v View) idle() []int64 {
+	used := map[int64]bool{}
+	for _, lease := range v.Keys {
+		used[lease] = true
+	}
+	var all []int64
+	for lease := range v.Leases {
+		if !used[lease] {
+			all = append(all, lease)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
