@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type Dependency struct {
 	arrived int
 	first   time.Time // when the first and the last of them returned
 	last    time.Time
+	// runs is how many checks there have been, and ran is closed and replaced at each.
+	runs int
+	ran  chan struct{}
 }
 
 var errBroken = errors.New("the dependency is broken")
@@ -26,6 +30,11 @@ var errBroken = errors.New("the dependency is broken")
 func (d *Dependency) Check(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.runs++
+	if d.ran != nil {
+		close(d.ran)
+		d.ran = nil
+	}
 	if turn := d.turn; turn != nil {
 		if d.arrived++; d.arrived == d.wanted {
 			d.turnNow()
@@ -46,6 +55,33 @@ func (d *Dependency) Check(ctx context.Context) error {
 		return errBroken
 	}
 	return nil
+}
+
+// Await returns after that many more checks, of all probes together.
+func (d *Dependency) Await(t testing.TB, more int) {
+	t.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for until := -1; ; {
+		d.mu.Lock()
+		if until < 0 {
+			until = d.runs + more
+		}
+		runs := d.runs
+		if d.ran == nil {
+			d.ran = make(chan struct{})
+		}
+		ran := d.ran
+		d.mu.Unlock()
+		if runs >= until {
+			return
+		}
+		select {
+		case <-ran:
+		case <-late.C:
+			t.Fatalf("%d checks are missing", until-runs)
+		}
+	}
 }
 
 // Set breaks or heals the dependency; each probe finds out at its own next run.

@@ -32,12 +32,13 @@ func TestFew(t *testing.T) {
 		n     int
 		floor naming.Floor
 		want  func(Member) bool
+		leave int // how often anybody withdraws: who stays never goes and comes back
 	}{
-		"a lone one obeys its probe":               {1, half(), out},
-		"a lone one stays with a floor of one":     {1, naming.Count(1), degraded},
-		"all leave with a floor of nothing":        {3, naming.Floor{}, out},
-		"all stay where the floor is everything":   {3, naming.Percent(100), degraded},
-		"all stay where the floor is more of them": {2, naming.Count(5), degraded},
+		"a lone one obeys its probe":               {1, half(), out, 1},
+		"a lone one stays with a floor of one":     {1, naming.Count(1), degraded, 0},
+		"all leave with a floor of nothing":        {3, naming.Floor{}, out, 3},
+		"all stay where the floor is everything":   {3, naming.Percent(100), degraded, 0},
+		"all stay where the floor is more of them": {2, naming.Count(5), degraded, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,6 +51,9 @@ func TestFew(t *testing.T) {
 				i.Dependency.Set(false)
 			}
 			w.wait(t, "all serve again", c.n, serves)
+			if n := w.replay(t); n != c.leave {
+				t.Errorf("%d withdrawals, want %d", n, c.leave)
+			}
 		})
 	}
 }

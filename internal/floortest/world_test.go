@@ -97,8 +97,17 @@ func (w *world) waitEach(t *testing.T, what string, so ...func(Member) bool) {
 	})
 }
 
-// judge replays etcd's history from its first revision, and fails if a withdrawal was below the floor.
+// judge is replay for a history that has to hold withdrawals.
 func (w *world) judge(t *testing.T) {
+	t.Helper()
+	if w.replay(t) == 0 {
+		t.Error("nobody ever withdrew: this proves nothing")
+	}
+}
+
+// replay replays etcd's history from its first revision, and fails if a withdrawal was below the floor. It returns how many
+// withdrawals there were.
+func (w *world) replay(t *testing.T) (withdrawals int) {
 	t.Helper()
 	cli := w.Client()
 	now, err := cli.Get(t.Context(), "now")
@@ -112,10 +121,17 @@ func (w *world) judge(t *testing.T) {
 		for _, b := range a.Breaches {
 			t.Error(b)
 		}
-		if a.Withdrawals == 0 {
-			t.Error("nobody ever withdrew: this proves nothing")
-		}
+		withdrawals = a.Withdrawals
 	})
+	return withdrawals
+}
+
+// each returns one figure of all rounds.
+func each[T int64 | time.Duration](rounds []round, of func(round) T) (all []T) {
+	for _, r := range rounds {
+		all = append(all, of(r))
+	}
+	return all
 }
 
 // figures are the median and the worst.
