@@ -186,6 +186,10 @@ func (p *RolesPlan) planNamespace(root string, has rolesState, u RolesUser) erro
 	}
 	granted := false
 	for _, perm := range perms {
+		if other := namesake(name, root, string(perm.Key)); other != "" {
+			return fmt.Errorf("etcd: roles: the role %q is already that of %q, and would open this to the users of %q: "+
+				"take another key root or another name for the namespace", name, other, own.from)
+		}
 		r := rangeOf(perm)
 		switch {
 		case r == own && perm.PermType == authpb.Permission_READWRITE:
@@ -221,6 +225,17 @@ func (p *RolesPlan) planNamespace(root string, has rolesState, u RolesUser) erro
 		}
 	}
 	return nil
+}
+
+// namesake returns the key root and namespace below which a key is, with slashes, where these are others that make the same
+// role's name: muster and dev-eu do, and so do muster-dev and eu.
+func namesake(role, root, key string) string {
+	otherRoot, rest, _ := strings.Cut(key, "/")
+	ns, _, ok := strings.Cut(rest, "/")
+	if !ok || otherRoot == root || RoleName(otherRoot, ns) != role {
+		return ""
+	}
+	return otherRoot + "/" + ns + "/"
 }
 
 // reaches reports whether a role may do anything below the key root but outside of own.

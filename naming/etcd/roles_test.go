@@ -102,6 +102,22 @@ func TestPlanRoles(t *testing.T) {
 		{"a stranger reaches in", rolesState{auth: true, roles: map[string][]*authpb.Permission{
 			"muster-dev": {own}, "backup": {grant("\x00", "\x00", authpb.Permission_READ)},
 		}, users: map[string][]string{"muster-dev": {"muster-dev"}, "cron": {"backup"}}}, dev, nil, `the role "backup" reaches below "muster/" too; it is left alone; its users: "cron"`, ""},
+		{
+			"another key root's",
+			rolesState{auth: true, roles: map[string][]*authpb.Permission{
+				"muster-dev-eu": {grant("muster-dev/eu/", "muster-dev/eu0", rw)},
+			}, users: map[string][]string{"muster-dev-eu": {"muster-dev-eu"}}},
+			RolesSpec{Users: []RolesUser{{Namespace: "dev-eu", Password: "hunter2"}}},
+			nil, "", `the role "muster-dev-eu" is already that of "muster-dev/eu/"`,
+		},
+		{
+			"no other key root's",
+			rolesState{auth: true, roles: map[string][]*authpb.Permission{
+				"muster-dev-eu": {grant("muster/dev-eu/", "muster/dev-eu0", rw), grant("muster-dev/us/", "muster-dev/us0", rw)},
+			}, users: map[string][]string{"muster-dev-eu": {"muster-dev-eu"}}},
+			RolesSpec{Users: []RolesUser{{Namespace: "dev-eu", Password: "hunter2"}}},
+			nil, "", "",
+		},
 		{"turned on", rolesState{roles: with(own), users: users}, RolesSpec{Users: dev.Users, EnableAuth: true, RootPassword: "s"}, []string{
 			`add role "root"`, `add user "root"`, `give user "root" the role "root"`, `turn authentication on`,
 		}, "", ""},
