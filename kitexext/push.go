@@ -131,8 +131,10 @@ func (p *pusher) run() {
 		case <-pause.C:
 			paused = false
 		case <-event.C:
+			// Asked before: what is settled meanwhile has not been told.
+			due = !p.settled()
 			p.b.fire(p.service)
-			if due = !p.settled(); due {
+			if due {
 				event.Reset(settle)
 			}
 		case _, open := <-changed:
