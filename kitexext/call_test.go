@@ -109,7 +109,11 @@ func newClosable(t testing.TB, opts ...client.Option) (echosvc.Client, func()) {
 	}
 	return cli, func() {
 		defer runtime.KeepAlive(cli) // Kitex closes a client that nobody holds
-		for _, f := range options.CloseCallbacks {
+		all := options.CloseCallbacks
+		if options.CBSuite != nil {
+			all = append(all, options.CBSuite.Close)
+		}
+		for _, f := range all {
 			if err := f(); err != nil {
 				t.Error(err)
 			}
