@@ -7,7 +7,8 @@
 //
 //  1. Lookup waits for nothing but the first view of a service, for [Options.FirstWait] at most, counted from the start of
 //     its watch. Afterwards it takes no lock, allocates nothing and asks nobody.
-//  2. While the registry is away the last view stays, without limit. [Catalog.Link] says for how long it has been away.
+//  2. While the registry is away the last view stays, without limit. [Catalog.Link] says for how long it has been away,
+//     and [Catalog.Age] how old a view is.
 //  3. An instance that announced its leave is gone with the next view, even where it was the last one.
 //  4. Where instances vanish without a word, and more of them within ten seconds than remain, the lost ones are suspects:
 //     they stay in the view for [Options.SuspectFor] at most, and only while they accept a connection. A registry that

@@ -234,3 +234,27 @@ func FuzzNext(f *testing.F) {
 		}
 	})
 }
+
+// TestLapsesThatAreSpread: one failure ends every lease, within a third of the leases' time to live. The list never empties,
+// and with leases of up to a minute most of it stays.
+func TestLapsesThatAreSpread(t *testing.T) {
+	t.Parallel()
+	const n = 60
+	for ttl, least := range map[time.Duration]int{10 * time.Second: n / 2, time.Minute: n / 2, 5 * time.Minute: n / 10} {
+		addrs := make([]string, n)
+		for i := range addrs {
+			addrs[i] = fmt.Sprintf("h%02d", i)
+		}
+		s := state{}.updated(update(strings.Join(addrs, " ")), t0, DefaultSuspectFor)
+		smallest := n
+		for i := range n {
+			now := t0.Add(ttl / 3 * time.Duration(i+1) / n)
+			s = s.aged(now).updated(update(strings.Join(addrs[i+1:], " ")), now, DefaultSuspectFor)
+			smallest = min(smallest, len(s.view()))
+		}
+		t.Logf("leases of %v: at least %d of %d stay, %d at the end", ttl, smallest, n, len(s.view()))
+		if smallest < least || len(s.view()) < least {
+			t.Errorf("leases of %v: %d of %d stay, %d at the end; want %d", ttl, smallest, n, len(s.view()), least)
+		}
+	}
+}

@@ -34,7 +34,8 @@ type Options struct {
 	// MaxWatches bounds how many services are watched at a time. Default 1000. A lookup beyond it fails with ErrTooMany.
 	MaxWatches int
 
-	// SuspectFor bounds how long an instance that has lapsed among many is kept. Default 2 min.
+	// SuspectFor bounds how long an instance that has lapsed among many is kept. Default 2 min. Many means more within 10 s
+	// than remain, which protects nearly all of a service whose leases live for up to a minute, and fewer of longer ones.
 	SuspectFor time.Duration
 	// NoSuspects turns the protection off: what the registry does not list is gone at once.
 	NoSuspects bool

@@ -3,6 +3,7 @@ package catalog
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Views returns the latest view of each service in use, sorted by service; one that is still waited for is left out. It
@@ -17,4 +18,19 @@ func (c *Catalog) Views() []*View {
 	}
 	slices.SortFunc(views, func(a, b *View) int { return strings.Compare(a.Service, b.Service) })
 	return views
+}
+
+// Age returns for how long nobody has stood by a view: 0 where it is the registry's and the registry answers, else the time
+// since the registry was last heard, or since a copy was saved. v is one that Lookup or Views has just returned.
+func (c *Catalog) Age(v *View) time.Duration {
+	link := c.w.Link()
+	switch {
+	case !v.Saved.IsZero():
+		return time.Since(v.Saved)
+	case link.Up:
+		return 0
+	case link.Since.IsZero():
+		return time.Since(v.Made) // a driver that does not say
+	}
+	return time.Since(link.Since)
 }

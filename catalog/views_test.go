@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster/catalog"
+	"github.com/muster-go/muster/naming"
 )
 
 // TestViews: what is in use is shown, in order; looking at it is no use.
@@ -34,5 +35,41 @@ func TestViews(t *testing.T) {
 		if len(all) != 0 {
 			t.Errorf("%d services are in use still", len(all))
 		}
+	})
+}
+
+// TestTheAgeOfAView: none while the registry stands by it.
+func TestTheAgeOfAView(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.set("svc", insts("10.0.0.1:1"))
+		o := catalog.Options{CacheDir: t.TempDir()}
+		c := open(t, f, o)
+		age := func(exact time.Duration) {
+			t.Helper()
+			if got := c.Age(want(t, c, "svc", "10.0.0.1:1")); got != exact {
+				t.Errorf("age %v, want %v", got, exact)
+			}
+		}
+		age(0)
+		time.Sleep(time.Hour)
+		age(0) // nothing has changed, and the registry answers
+		f.setLink(naming.Link{Since: time.Now()})
+		time.Sleep(time.Hour)
+		age(time.Hour)
+		f.setLink(naming.Link{Up: true, Since: time.Now()})
+		age(0)
+		saved := time.Now()
+		_ = c.Close()
+
+		f.silence()
+		f.setLink(naming.Link{})
+		time.Sleep(2 * time.Hour)
+		c = open(t, f, o)
+		age(time.Since(saved) + catalog.DefaultFirstWait/2)
+		f.set("svc", insts("10.0.0.1:1"))
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		age(time.Minute) // a link that says nothing of itself
 	})
 }
