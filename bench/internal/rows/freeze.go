@@ -38,7 +38,7 @@ func frozenInstance() rig.Ops {
 
 // Freeze measures how soon a process knows that it was frozen for longer than its lease lives.
 func Freeze(e *rig.Env, row *report.Row) error {
-	n, rounds, frozen := e.Reps(10, 1), e.Reps(2, 1), 3*freezeTTL
+	n, rounds, frozen := e.Reps(10, 1), e.Reps(2, 1), time.Duration(e.Reps(3, 2))*freezeTTL
 	row.What = fmt.Sprintf("A process with one instance, whose lease lives %v, gets SIGSTOP, and SIGCONT %v later, when the lease has long ended; %d at a time, "+
 		"woken one after another. Each has its connection to etcd through a proxy, which notes its first message: a request, or a renewal on an open stream; "+
 		"what HTTP/2 does by itself is none. That it is listed again is what a bare watch of etcd has heard.", freezeTTL, frozen, n)
