@@ -96,6 +96,31 @@ func TestOrphanLeaseIsSeen(t *testing.T) {
 	}
 }
 
+// TestStaleCallerIsSeen cuts the caller off, which goes on picking an instance that has ended: Kitex is refused there, and
+// another answers.
+func TestStaleCallerIsSeen(t *testing.T) {
+	r := one(t, rig.Scenario{
+		Name: "stale", Fault: "the caller cut off for good", Promise: "none", Each: 2, Proxied: true,
+		Run: func(ctx context.Context, w *rig.World) error {
+			w.Lane("caller").Cut()
+			left := w.Of(rig.ServiceA)[0]
+			if err := left.Term(ctx); err != nil {
+				return err
+			}
+			mark := w.Ledger.Mark()
+			for w.Ledger.Picked(mark, left.Addr, time.Time{}) < 50 && ctx.Err() == nil {
+				if err := w.Flowing(ctx); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+	if r.Kept() || r.Stray < 50 || r.Failed != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestNothingOutlivesTheSuite kills a suite that runs and looks for what it started.
 func TestNothingOutlivesTheSuite(t *testing.T) {
 	cmd := exec.Command(os.Args[0])

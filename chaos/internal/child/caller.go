@@ -41,7 +41,7 @@ func caller(ctx context.Context, c *control) error {
 	}
 	var targets []target
 	add := func(name string) error {
-		cli, err := echosvc.NewClient(name, kitexext.WithResolver(m.Catalog),
+		cli, err := echosvc.NewClient(name, kitexext.WithResolver(m.Catalog), recordPicks(),
 			client.WithRPCTimeout(callTimeout), client.WithConnectTimeout(300*time.Millisecond))
 		targets = append(targets, target{name, cli})
 		return err
@@ -60,8 +60,9 @@ func caller(ctx context.Context, c *control) error {
 		wg.Go(func() {
 			defer func() { <-places }()
 			began := time.Now()
-			r, err := t.cli.Say(context.Background(), &echo.Request{Message: "x"})
-			call := &Call{Service: t.name, Began: began.UnixMicro(), Took: time.Since(began).Microseconds()}
+			picked := &picks{began: began}
+			r, err := t.cli.Say(context.WithValue(context.Background(), picksKey{}, picked), &echo.Request{Message: "x"})
+			call := &Call{Service: t.name, Began: began.UnixMicro(), Took: time.Since(began).Microseconds(), Picks: picked.taken()}
 			if err != nil {
 				call.Err = err.Error()
 			} else {

@@ -65,6 +65,7 @@ type Call struct {
 	Took    int64  `json:"t"`
 	By      string `json:"by,omitempty"`
 	Err     string `json:"e,omitempty"`
+	Picks   []Pick `json:"p,omitempty"`
 }
 
 // Main runs the role that the environment names and does not return; without one it returns at once.

@@ -151,6 +151,27 @@ func (w *World) Steady(ctx context.Context) error {
 	return nil
 }
 
+// Tidy waits until no lease lives that nothing is on, and has that checked against a limit.
+func (w *World) Tidy(ctx context.Context, since time.Time, within time.Duration) error {
+	tctx, cancel := context.WithTimeoutCause(ctx, max(3*within, 10*time.Second), errors.New("still there"))
+	defer cancel()
+	for {
+		v, err := w.Observer.Look(tctx)
+		idle := v.idle()
+		if err == nil && len(idle) == 0 {
+			break
+		}
+		if tctx.Err() != nil {
+			return fmt.Errorf("leases that nothing is on: %x: %w", idle, context.Cause(tctx))
+		}
+		pause(tctx, 20*time.Millisecond)
+	}
+	if took := time.Since(since); took > within {
+		w.Breach("a lease that nothing is on lived for %v, at most %v", took.Round(time.Millisecond), within)
+	}
+	return nil
+}
+
 // Gone waits until nothing of an instance is in the registry, and has that checked against a limit.
 func (w *World) Gone(ctx context.Context, i *Instance, since time.Time, within time.Duration) error {
 	gctx, cancel := context.WithTimeoutCause(ctx, max(3*within, 10*time.Second), errors.New("still there"))

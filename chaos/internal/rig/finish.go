@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// grace is how long after an announced leave a call to the instance may still begin. Muster needs milliseconds; a busy
+// Grace is how long after an announced leave the instance may still be picked. Muster needs milliseconds; a busy
 // machine may hand the observer its event earlier than the caller.
-const grace = 250 * time.Millisecond
+const Grace = 250 * time.Millisecond
 
 // account takes in how a process ended.
 func (w *World) account(i *Instance) {
@@ -123,15 +123,16 @@ func (w *World) judge() {
 			if !excused(w.excuses, c, used) {
 				unexcused = append(unexcused, c)
 			}
+		}
+		p, ok := w.stray(c)
+		if !ok {
 			continue
 		}
-		if w.Observer != nil && w.Observer.departed(ServingKey(c.Service, c.By), c.Began, grace) {
-			w.row.Stray++
-			if excused(w.blind, c, unseen) {
-				w.row.Unseen++
-			} else if w.row.Stray-w.row.Unseen <= 3 {
-				w.Say("a call that began at %v went to %s, which had left", c.Began.Format("15:04:05.000"), c.By)
-			}
+		w.row.Stray++
+		if excused(w.blind, c, unseen) {
+			w.row.Unseen++
+		} else if w.row.Stray-w.row.Unseen <= 3 {
+			w.Say("%s was picked at %v, and had left; the call was answered by %q", p.Addr, p.At.Format("15:04:05.000"), c.By)
 		}
 	}
 	for n, e := range w.excuses {
@@ -158,7 +159,7 @@ func (w *World) judge() {
 		}
 	}
 	if n := w.row.Stray - w.row.Unseen; n > 0 {
-		w.Breach("%d calls went to an instance that had announced its leave", n)
+		w.Breach("%d calls were sent to an instance that had left or withdrawn", n)
 	}
 	if took := w.loadTo.Sub(w.loadFrom).Seconds(); took > 1 {
 		w.row.Rate = float64(len(calls)) / took
@@ -168,6 +169,19 @@ func (w *World) judge() {
 	}
 	w.row.Breaches = w.breaches
 	w.row.Took = time.Since(w.began)
+}
+
+// stray returns the first pick of a call that had left or withdrawn by then.
+func (w *World) stray(c Call) (Pick, bool) {
+	if w.Observer == nil {
+		return Pick{}, false
+	}
+	for _, p := range c.Picks {
+		if w.Observer.departed(ServingKey(c.Service, p.Addr), p.At, Grace) {
+			return p, true
+		}
+	}
+	return Pick{}, false
 }
 
 // excused uses up one of the excuses that a call fits, if there is one.

@@ -16,6 +16,13 @@ type Call struct {
 	Began   time.Time
 	Took    time.Duration
 	By, Err string
+	Picks   []Pick
+}
+
+// Pick is an instance that a call was sent to, whether it answered or not.
+type Pick struct {
+	Addr string
+	At   time.Time
 }
 
 // Ended is when the caller had its answer, or its error.
@@ -33,9 +40,13 @@ func newLedger() *Ledger { return &Ledger{news: make(chan struct{})} }
 func (l *Ledger) add(c child.Call) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.calls = append(l.calls, Call{
+	call := Call{
 		Service: c.Service, Began: time.UnixMicro(c.Began), Took: time.Duration(c.Took) * time.Microsecond, By: c.By, Err: c.Err,
-	})
+	}
+	for _, p := range c.Picks {
+		call.Picks = append(call.Picks, Pick{p.Addr, call.Began.Add(time.Duration(p.After) * time.Microsecond)})
+	}
+	l.calls = append(l.calls, call)
 	close(l.news)
 	l.news = make(chan struct{})
 }
@@ -52,6 +63,18 @@ func (l *Ledger) Since(from int) []Call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clip(l.calls[min(from, len(l.calls)):])
+}
+
+// Picked counts the picks of an address in the calls from that place on, since a moment.
+func (l *Ledger) Picked(from int, addr string, since time.Time) (n int) {
+	for _, c := range l.Since(from) {
+		for _, p := range c.Picks {
+			if p.Addr == addr && p.At.After(since) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // AwaitAll waits until each of these addresses has answered a call from that place on.

@@ -41,8 +41,16 @@ type sighting struct {
 	at      time.Time
 	listed  bool
 	leaving bool // announced
-	told    bool // the process has been asked to end: whatever ends its listing now is its leave
-	unknown bool // etcd's data were replaced: nothing is known from here on
+	// withdrawn without a word: the key went while the process was still on the roster, so that no lease has run out
+	withdrawn bool
+	told      bool // the process has been asked to end: whatever ends its listing now is its leave
+	unknown   bool // etcd's data were replaced: nothing is known from here on
+}
+
+// change is what one event of a watch says.
+type change struct {
+	key, value string
+	put        bool
 }
 
 // Observer looks at etcd past Muster: a raw client, and an unmodified registry-etcd resolver.
@@ -56,10 +64,11 @@ type Observer struct {
 	watching context.CancelFunc
 	watched  chan struct{}
 	seen     map[string][]sighting // by serving key
+	alive    map[string]bool       // the roster's keys
 }
 
 func newObserver(endpoints []string) *Observer {
-	return &Observer{endpoints: endpoints, seen: map[string][]sighting{}}
+	return &Observer{endpoints: endpoints, seen: map[string][]sighting{}, alive: map[string]bool{}}
 }
 
 // RawClient returns a client of etcd's own, which finds an etcd that comes back within a quarter of a second.
@@ -93,9 +102,12 @@ func (o *Observer) Open(ctx context.Context) error {
 	for k := range o.seen {
 		o.seen[k] = append(o.seen[k], sighting{at: now, unknown: true})
 	}
+	clear(o.alive)
+	var all []change
 	for _, kv := range r.Kvs {
-		o.sight(now, string(kv.Key), string(kv.Value), true)
+		all = append(all, change{string(kv.Key), string(kv.Value), true})
 	}
+	o.sight(now, all)
 	wctx, cancel := context.WithCancel(context.Background())
 	o.cli, o.watching, o.watched = cli, cancel, make(chan struct{})
 	go o.watch(wctx, cli, r.Header.Revision+1, o.watched)
@@ -125,10 +137,12 @@ func (o *Observer) watch(ctx context.Context, cli *clientv3.Client, from int64, 
 		wctx, cancel := context.WithCancel(ctx)
 		for r := range cli.Watch(wctx, root, clientv3.WithPrefix(), clientv3.WithRev(from)) {
 			at := time.Now()
-			o.mu.Lock()
+			var all []change
 			for _, e := range r.Events {
-				o.sight(at, string(e.Kv.Key), string(e.Kv.Value), e.Type == clientv3.EventTypePut)
+				all = append(all, change{string(e.Kv.Key), string(e.Kv.Value), e.Type == clientv3.EventTypePut})
 			}
+			o.mu.Lock()
+			o.sight(at, all)
 			o.mu.Unlock()
 			if r.Header.Revision >= from {
 				from = r.Header.Revision + 1
@@ -145,13 +159,22 @@ func (o *Observer) watch(ctx context.Context, cli *clientv3.Client, from int64, 
 	}
 }
 
-// sight takes one change in; mu is held.
-func (o *Observer) sight(at time.Time, key, value string, put bool) {
-	if !strings.HasPrefix(key, root+Namespace+"/"+group+"/") {
-		return
+// sight takes in what came at once; mu is held. What one transaction, or the end of a lease, changes comes at once.
+func (o *Observer) sight(at time.Time, all []change) {
+	const serving, roster = root + Namespace + "/" + group + "/", root + Namespace + "/.roster/" + group + "/"
+	for _, c := range all {
+		if strings.HasPrefix(c.key, roster) {
+			o.alive[c.key] = c.put
+		}
 	}
-	leaving := put && strings.Contains(value, leavingMark)
-	o.seen[key] = append(o.seen[key], sighting{at: at, listed: put && !leaving, leaving: leaving})
+	for _, c := range all {
+		if instance, ok := strings.CutPrefix(c.key, serving); ok {
+			leaving := c.put && strings.Contains(c.value, leavingMark)
+			o.seen[c.key] = append(o.seen[c.key], sighting{
+				at: at, listed: c.put && !leaving, leaving: leaving, withdrawn: !c.put && o.alive[roster+instance],
+			})
+		}
+	}
 }
 
 // Close ends the observer's connections.
@@ -268,8 +291,8 @@ func (o *Observer) AwaitKey(ctx context.Context, key string, there bool) (time.T
 	}
 }
 
-// departed reports whether, at that moment, an instance had announced its leave or withdrawal for longer than the grace,
-// as far as the observer knows.
+// departed reports whether, at that moment, an instance had left or withdrawn for longer than the grace, as far as the
+// observer knows. A lease that runs out is neither: a caller may go on with instances that seem to live.
 func (o *Observer) departed(key string, at time.Time, grace time.Duration) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -284,7 +307,7 @@ func (o *Observer) departed(key string, at time.Time, grace time.Duration) bool 
 			told = true
 		case s.listed || s.unknown:
 			since, told = time.Time{}, told && s.unknown
-		case (s.leaving || told) && since.IsZero():
+		case (s.leaving || s.withdrawn || told) && since.IsZero():
 			since = s.at
 		}
 	}
