@@ -12,7 +12,7 @@ import (
 func blackHole(name string, d rig.Direction) rig.Scenario {
 	return rig.Scenario{
 		Name: "blackhole-" + name, Fault: fmt.Sprintf("connections to etcd hang without closing, %v, for 3 x TTL", d),
-		Promise: "every instance serving within 5 s of the end, no call fails", Proxied: true,
+		Promise: "every instance serving within 3 s of the end, no call fails", Proxied: true,
 		Run: func(ctx context.Context, w *rig.World) error {
 			for _, l := range w.Lanes() {
 				if err := l.Swallow(d); err != nil {
@@ -24,7 +24,7 @@ func blackHole(name string, d rig.Direction) rig.Scenario {
 			if err := w.HealAll(ctx); err != nil {
 				return err
 			}
-			if err := w.Restored(ctx, at, 5*time.Second); err != nil {
+			if err := w.Restored(ctx, at, soon); err != nil {
 				return err
 			}
 			if err := heard(ctx, w); err != nil {

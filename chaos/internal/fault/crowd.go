@@ -13,8 +13,9 @@ const (
 	// perInstance bounds what one instance may ask of etcd to be listed again: a join, a publication, and what is tried
 	// while etcd is still coming back.
 	perInstance = 12
-	// crowdSoon is how long a crowd may take.
-	crowdSoon = 5 * time.Second
+	// perSecond bounds how many of these there may be in one second, for each instance. The first tries of a crowd come at
+	// once, since all of it learns of the loss at once; what follows is spread out.
+	perSecond = 10
 )
 
 // crowd has many instances of few processes come back after etcd's data were wiped.
@@ -26,7 +27,7 @@ func crowd(name string, processes, each int) rig.Scenario {
 	}
 	return rig.Scenario{
 		Name: name, Fault: words + ", etcd's data wiped", TTL: realTTL, Alone: true, Limit: 3 * time.Minute,
-		Promise: fmt.Sprintf("all serving within %v, at most %d requests each, no call fails, nothing is left", crowdSoon, perInstance),
+		Promise: fmt.Sprintf("all serving within %v, at most %d requests each, %d in one second, no call fails, nothing is left", soon, perInstance, perSecond),
 		Run: func(ctx context.Context, w *rig.World) error {
 			began := time.Now()
 			crowds := make([]*rig.Process, processes)
@@ -65,16 +66,19 @@ func crowd(name string, processes, each int) rig.Scenario {
 			took := time.Since(at)
 			requests, peak := count()
 			w.Say("%d serve again after %v; %d requests, at most %.0f in a second", all, took.Round(time.Millisecond), requests, peak)
-			if took > crowdSoon {
-				w.Breach("%d instances took %v to serve again, want %v", all, took, crowdSoon)
+			if took > soon {
+				w.Breach("%d instances took %v to serve again, want %v", all, took, soon)
 			}
 			if most := perInstance * (all + len(w.Instances())); requests > most {
 				w.Breach("%d requests for %d instances, want at most %d", requests, all, most)
 			}
+			if most := float64(perSecond * (all + len(w.Instances()))); peak > most {
+				w.Breach("%.0f requests in one second for %d instances, want at most %.0f", peak, all, most)
+			}
 			if n, err := w.Observer.CountServing(ctx, crowdService); err != nil || n != all {
 				w.Breach("etcd lists %d of %d (%v)", n, all, err)
 			}
-			if err := w.Restored(ctx, at, crowdSoon); err != nil {
+			if err := w.Restored(ctx, at, soon); err != nil {
 				return err
 			}
 			return w.Steady(ctx)

@@ -14,14 +14,14 @@ import (
 
 // soakSoon is how long the soak allows for everything to be as it should after a round, with the race detector on and
 // several faults at once.
-const soakSoon = 10 * time.Second
+const soakSoon = 5 * time.Second
 
 // Soak breaks things at random for that long: in each round something about etcd or the network, and meanwhile something
 // about up to two instances. The rounds follow from the seed; when exactly things happen within them does not.
 func Soak(d time.Duration) rig.Scenario {
 	return rig.Scenario{
 		Name: "soak", Fault: fmt.Sprintf("random faults for %v", d), Proxied: true, Limit: d + 5*time.Minute,
-		Promise: "after each round everything serves within 10 s; only calls in flight at a kill, or to a frozen instance, fail",
+		Promise: "after each round everything serves within 5 s; only calls in flight at a kill, or to a frozen instance, fail",
 		Run: func(ctx context.Context, w *rig.World) error {
 			end := time.Now().Add(d)
 			for n := 1; time.Now().Before(end); n++ {
