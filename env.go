@@ -68,12 +68,17 @@ func parseEnv(vars map[string]string, log *slog.Logger) (Config, error) {
 			Endpoints: trim(e.Endpoints), Username: e.Username, Password: e.Password, PasswordFile: e.PasswordFile,
 			CAFile: e.CAFile, CertFile: e.CertFile, KeyFile: e.KeyFile, Root: e.KeyRoot, LeaseTTL: e.LeaseTTL,
 		},
-		Advertise:  advertise(e, log),
 		DrainDelay: e.DrainDelay,
 		CacheDir:   e.CacheDir,
 	}
 	var errs []error
 	var err error
+	if cfg.Advertise, err = advertise(e, log); err != nil {
+		errs = append(errs, err)
+	}
+	if err := checkCacheDir(e.CacheDir); err != nil {
+		errs = append(errs, fmt.Errorf("muster: MUSTER_CACHE_DIR: %w", err))
+	}
 	if cfg.Namespace, err = namespace(e); err != nil {
 		errs = append(errs, err)
 	} else if err := cfg.Protection.Check(cfg.Namespace); err != nil {
@@ -106,24 +111,6 @@ func namespace(e environment) (naming.Namespace, error) {
 		return ns, fmt.Errorf("muster: MUSTER_GROUP: %w", err)
 	}
 	return ns, nil
-}
-
-// advertise joins Kitex's two variables into one address. Muster's own variable wins over them.
-func advertise(e environment, log *slog.Logger) string {
-	if e.Advertise != "" {
-		if e.KitexIP != "" || e.KitexPort != "" {
-			log.Info("MUSTER_ADVERTISE_ADDR is set, so KITEX_IP_TO_REGISTRY and KITEX_PORT_TO_REGISTRY are not used")
-		}
-		return e.Advertise
-	}
-	if e.KitexPort == "" {
-		return e.KitexIP
-	}
-	host := e.KitexIP
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + e.KitexPort
 }
 
 // trim takes the blanks off that people put behind commas.

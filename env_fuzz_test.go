@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-go/muster/gate"
 	"github.com/muster-go/muster/naming"
 )
 
@@ -50,6 +51,9 @@ func FuzzParseEnv(f *testing.F) {
 		}
 		if err := cfg.Etcd.Check(); err != nil {
 			t.Fatalf("accepted, but can't be run: %v", err)
+		}
+		if err := gate.CheckAdvertise(cfg.Advertise); err != nil {
+			t.Fatalf("accepted, but can't be advertised: %v", err)
 		}
 		if strings.Contains(cfg.LogValue().String(), secret) {
 			t.Fatal("the password is in the log's value")

@@ -3,6 +3,7 @@ package muster
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -42,6 +43,7 @@ func TestEveryErrorNamesItsVariable(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	long := "/" + strings.Repeat("a", 300)
 	for _, c := range []struct {
 		vars map[string]string
 		want []string
@@ -68,6 +70,19 @@ func TestEveryErrorNamesItsVariable(t *testing.T) {
 		{map[string]string{"MUSTER_DRAIN_DELAY": "soon"}, []string{"MUSTER_DRAIN_DELAY"}},
 		{map[string]string{"MUSTER_FLOOR": "half"}, []string{"MUSTER_FLOOR", "half"}},
 		{map[string]string{"MUSTER_FLOOR": "101%"}, []string{"MUSTER_FLOOR"}},
+		{map[string]string{"MUSTER_ADVERTISE_ADDR": "10.0.0.1:http"}, []string{"muster: MUSTER_ADVERTISE_ADDR: ", "port", "host:port, host or :port"}},
+		{map[string]string{"MUSTER_ADVERTISE_ADDR": "0.0.0.0"}, []string{"muster: MUSTER_ADVERTISE_ADDR: ", "unspecified"}},
+		{map[string]string{"MUSTER_ADVERTISE_ADDR": "169.254.1.1:80", "KITEX_PORT_TO_REGISTRY": "80"}, []string{"muster: MUSTER_ADVERTISE_ADDR: ", "link-local"}},
+		{map[string]string{"KITEX_PORT_TO_REGISTRY": "abc"}, []string{"muster: KITEX_PORT_TO_REGISTRY: ", "abc", "want 1 to 65535"}},
+		{map[string]string{"KITEX_PORT_TO_REGISTRY": "0", "KITEX_IP_TO_REGISTRY": "10.0.0.1"}, []string{"muster: KITEX_PORT_TO_REGISTRY: ", "want 1 to 65535"}},
+		{map[string]string{"KITEX_PORT_TO_REGISTRY": "80:80"}, []string{"muster: KITEX_PORT_TO_REGISTRY: ", "want 1 to 65535"}},
+		{map[string]string{"KITEX_IP_TO_REGISTRY": "10.0.0.1:80"}, []string{"muster: KITEX_IP_TO_REGISTRY: ", "without a port"}},
+		{map[string]string{"KITEX_IP_TO_REGISTRY": "10.0.0.256", "KITEX_PORT_TO_REGISTRY": "80"}, []string{"muster: KITEX_IP_TO_REGISTRY: ", "10.0.0.256"}},
+		{map[string]string{"KITEX_IP_TO_REGISTRY": "::", "KITEX_PORT_TO_REGISTRY": "x"}, []string{"muster: KITEX_IP_TO_REGISTRY: ", "muster: KITEX_PORT_TO_REGISTRY: "}},
+		{map[string]string{"MUSTER_CACHE_DIR": empty}, []string{"muster: MUSTER_CACHE_DIR: ", empty, "no directory"}},
+		{map[string]string{"MUSTER_CACHE_DIR": filepath.Join(empty, "a", "b")}, []string{"muster: MUSTER_CACHE_DIR: ", empty + " is no directory"}},
+		{map[string]string{"MUSTER_CACHE_DIR": long}, []string{"muster: MUSTER_CACHE_DIR: ", "aaa"}},
+		{map[string]string{"MUSTER_ADVERTISE_ADDR": ":", "MUSTER_CACHE_DIR": empty, "MUSTER_FLOOR": "x"}, []string{"MUSTER_ADVERTISE_ADDR", "MUSTER_CACHE_DIR", "MUSTER_FLOOR"}},
 		{map[string]string{"MUSTER_FLOOR": "-1", "MUSTER_LEASE_TTL": "1s"}, []string{"MUSTER_FLOOR", "MUSTER_LEASE_TTL"}},
 	} {
 		t.Run(strings.Join(c.want, " "), func(t *testing.T) {
@@ -78,6 +93,11 @@ func TestEveryErrorNamesItsVariable(t *testing.T) {
 			for _, w := range c.want {
 				if !strings.Contains(err.Error(), w) {
 					t.Errorf("%v\nwant %q in it", err, w)
+				}
+			}
+			for name := range c.vars {
+				if strings.HasPrefix(name, "KITEX_") && strings.Contains(err.Error(), "MUSTER_") && c.vars["MUSTER_ADVERTISE_ADDR"] == "" {
+					t.Errorf("%v\nnames a variable that is not set", err)
 				}
 			}
 			if strings.Contains(err.Error(), "hunter2") {
@@ -107,6 +127,7 @@ func TestAdvertise(t *testing.T) {
 		{"", "10.0.0.1", "80", "10.0.0.1:80"},
 		{"", "", "80", ":80"},
 		{"", "fd00::1", "80", "[fd00::1]:80"},
+		{"", "[fd00::1]", "80", "[fd00::1]:80"},
 		{"10.0.0.2", "10.0.0.1", "80", "10.0.0.2"},
 	} {
 		vars := map[string]string{"MUSTER_ADVERTISE_ADDR": c.muster, "KITEX_IP_TO_REGISTRY": c.ip, "KITEX_PORT_TO_REGISTRY": c.port}
@@ -114,6 +135,17 @@ func TestAdvertise(t *testing.T) {
 		if err != nil || got.Advertise != c.want {
 			t.Errorf("%v: %q, %v, want %q", vars, got.Advertise, err, c.want)
 		}
+	}
+}
+
+func TestCacheDirThatIsNotThereYet(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	c, err := parseEnv(map[string]string{"MUSTER_CACHE_DIR": dir}, slog.New(slog.DiscardHandler))
+	if err != nil || c.CacheDir != dir {
+		t.Errorf("= %q, %v", c.CacheDir, err)
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("reading the environment has written to the disk: %v", err)
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"sync"
 
 	"github.com/muster-go/muster/catalog"
@@ -42,26 +40,15 @@ func FromEnv(ctx context.Context, probes ...health.Probe) (*Muster, error) {
 	return New(ctx, cfg, probes...)
 }
 
-// New is FromEnv for a Config that the program has made or changed itself.
+// New is FromEnv for a Config that the program has made or changed itself. Its errors name the field.
 func New(ctx context.Context, cfg Config, probes ...health.Probe) (_ *Muster, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if cfg.Protection.Names == nil { // a Config made by hand is no way around
-		cfg.Protection.Names = naming.DefaultProtected()
-	}
+	cfg = cfg.complete()
 	if err := cfg.Protection.Check(cfg.Namespace); err != nil {
 		return nil, err
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	if cfg.Version == "" {
-		if info, ok := debug.ReadBuildInfo(); ok {
-			cfg.Version = info.Main.Version
-		}
-	}
-	cfg.Etcd.Namespace, cfg.Etcd.Logger = cfg.Namespace, cfg.Logger
 
 	m := &Muster{namespace: cfg.Namespace}
 	defer func() {
@@ -85,7 +72,7 @@ func New(ctx context.Context, cfg Config, probes ...health.Probe) (_ *Muster, er
 	if m.Catalog, err = catalog.New(m.driver, catalog.Options{
 		CacheDir: cfg.CacheDir, Namespace: cfg.Namespace, Logger: cfg.Logger,
 	}); err != nil {
-		return nil, fmt.Errorf("muster: MUSTER_CACHE_DIR or the catalog's options: %w", err)
+		return nil, fmt.Errorf("muster: Config.CacheDir (MUSTER_CACHE_DIR): %w", err)
 	}
 	cfg.Logger.Info("muster: effective configuration", "config", cfg)
 	m.Health.Start()

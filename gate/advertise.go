@@ -17,7 +17,7 @@ import (
 const lookupLimit = time.Second
 
 // processWide is where an address comes from that holds for every service of the process.
-const processWide = "Options.Advertise (MUSTER_ADVERTISE_ADDR)"
+const processWide = "Options.Advertise (MUSTER_ADVERTISE_ADDR or KITEX_*_TO_REGISTRY)"
 
 // hint is what to do about an address that does not fit.
 const hint = "set MUSTER_ADVERTISE_ADDR, or Spec.Advertise, to what other machines can dial"
@@ -33,27 +33,42 @@ func parseAdvertise(field, s string) (hostPort, error) {
 	if s == "" {
 		return hostPort{}, nil
 	}
-	bad := func(why string) (hostPort, error) {
+	hp, why := readAdvertise(s)
+	if why != "" {
 		return hostPort{}, fmt.Errorf("gate: %w: %s is %q: %s; want host:port, host or :port", naming.ErrInvalid, field, s, why)
 	}
+	return hp, nil
+}
+
+// CheckAdvertise returns an error that wraps naming.ErrInvalid where s can't be an advertised address, whatever the
+// listener's is. Empty is one.
+func CheckAdvertise(s string) error {
+	if _, why := readAdvertise(s); s != "" && why != "" {
+		return fmt.Errorf("%w: %q: %s; want host:port, host or :port", naming.ErrInvalid, s, why)
+	}
+	return nil
+}
+
+// readAdvertise returns what s says, or why it says nothing.
+func readAdvertise(s string) (_ hostPort, why string) {
 	if bare := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"); !strings.Contains(s, ":") || isIP(bare) {
 		if err := naming.CheckAddr(net.JoinHostPort(bare, "1")); err != nil {
-			return bad(tail(err))
+			return hostPort{}, tail(err)
 		}
-		return hostPort{host: bare}, nil
+		return hostPort{host: bare}, ""
 	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		return bad("it is no address")
+		return hostPort{}, "it is no address"
 	}
 	check := host
 	if host == "" {
 		check = "any"
 	}
 	if err := naming.CheckAddr(net.JoinHostPort(check, port)); err != nil {
-		return bad(tail(err))
+		return hostPort{}, tail(err)
 	}
-	return hostPort{host, port}, nil
+	return hostPort{host, port}, ""
 }
 
 // tail returns what is wrong without what wraps it.

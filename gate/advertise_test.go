@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/muster-go/muster/naming"
 )
 
 // addrs reads a list of addresses.
@@ -139,6 +141,9 @@ func FuzzParseAdvertise(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		hp, err := parseAdvertise("x", s)
+		if check := CheckAdvertise(s); (check == nil) != (err == nil) || check != nil && !errors.Is(check, naming.ErrInvalid) {
+			t.Errorf("%q: %v, and CheckAdvertise says %v", s, err, check)
+		}
 		if err != nil {
 			return
 		}
