@@ -121,6 +121,28 @@ func TestStaleCallerIsSeen(t *testing.T) {
 	}
 }
 
+// TestGoroutinesAreSeen pretends that each process had one less before.
+func TestGoroutinesAreSeen(t *testing.T) {
+	r := one(t, rig.Scenario{
+		Name: "goroutines", Fault: "none", Promise: "none", Each: 1,
+		Run: func(ctx context.Context, w *rig.World) error {
+			before, err := w.Goroutines(ctx)
+			for p := range before {
+				if before[p]--; before[p] <= 0 {
+					return fmt.Errorf("%s has no goroutines", p.Name)
+				}
+			}
+			if err != nil {
+				return err
+			}
+			return w.NoMoreGoroutines(ctx, before)
+		},
+	})
+	if len(r.Breaches) != 3 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestNothingOutlivesTheSuite kills a suite that runs and looks for what it started.
 func TestNothingOutlivesTheSuite(t *testing.T) {
 	cmd := exec.Command(os.Args[0])

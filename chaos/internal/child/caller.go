@@ -24,7 +24,7 @@ const (
 
 // caller calls its services by turns, at a constant pace, whatever becomes of the calls, and tells of each one. It has no
 // retries, which would hide what goes wrong; Kitex itself goes elsewhere only where a connection is refused. The order
-// "call NAME" adds a service.
+// "call NAME" adds a service, "goroutines" has it count its own.
 func caller(ctx context.Context, c *control) error {
 	m, err := muster.FromEnv(context.Background())
 	if err != nil {
@@ -88,6 +88,9 @@ func caller(ctx context.Context, c *control) error {
 				if err := add(name); err != nil {
 					return err
 				}
+			}
+			if order == goroutines {
+				c.sayGoroutines()
 			}
 		case <-ctx.Done():
 			wg.Wait()

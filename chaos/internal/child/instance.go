@@ -109,7 +109,7 @@ func listenAddr() string {
 	return "127.0.0.1:0"
 }
 
-// obey carries out the orders fit, unfit and "flips N".
+// obey carries out the orders fit, unfit, "flips N" and goroutines.
 func (d *dependency) obey(ctx context.Context, c *control, m *health.Monitor) {
 	for {
 		var order string
@@ -121,6 +121,9 @@ func (d *dependency) obey(ctx context.Context, c *control, m *health.Monitor) {
 		word, rest, _ := strings.Cut(order, " ")
 		n := 0
 		switch word {
+		case goroutines:
+			c.sayGoroutines()
+			continue
 		case "fit", "unfit":
 			d.broken.Store(word == "unfit")
 			d.settle(ctx, m, word == "fit")

@@ -25,6 +25,14 @@ func left() (n int, stacks string) {
 	return n, stacks
 }
 
+// goroutines is the order to count those of Muster's and of its etcd client while the process lives.
+const goroutines = "goroutines"
+
+func (c *control) sayGoroutines() {
+	n, stacks := count()
+	c.say(Event{Event: "done", Done: goroutines, N: n, Stacks: stacks})
+}
+
 func count() (n int, stacks string) {
 	buf := make([]byte, 4<<20)
 	buf = buf[:runtime.Stack(buf, true)]

@@ -19,6 +19,10 @@ func flips() rig.Scenario {
 			if err := i.AwaitState(ctx, "serving"); err != nil {
 				return err
 			}
+			before, err := w.Goroutines(ctx)
+			if err != nil {
+				return err
+			}
 			at := time.Now()
 			e, err := i.Obey(ctx, "flips 1000")
 			if err != nil {
@@ -26,6 +30,9 @@ func flips() rig.Scenario {
 			}
 			w.Say("%d flips in %v", e.N, time.Since(at).Round(time.Millisecond))
 			if err := w.Restored(ctx, time.Now(), soon); err != nil {
+				return err
+			}
+			if err := w.NoMoreGoroutines(ctx, before); err != nil {
 				return err
 			}
 			return leaves(ctx, w, i)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster/chaos/internal/rig"
+	"github.com/muster-go/muster/internal/etcdtest"
 )
 
 // realTTL is Muster's default. Outages are tried with it, since what is promised after them is.
@@ -19,8 +20,7 @@ func outage(name, words string, away time.Duration) rig.Scenario {
 		Name: name, Fault: fmt.Sprintf("all etcd nodes stopped for %s, TTL %v; an instance comes and another becomes unfit meanwhile", words, realTTL),
 		Promise: outagePromise, TTL: realTTL, Long: true, Limit: away + 2*time.Minute,
 		Run: func(ctx context.Context, w *rig.World) error {
-			w.StopNodes(w.Nodes...)
-			return sitOut(ctx, w, away)
+			return sitOut(ctx, w, away, w.Nodes...)
 		},
 	}
 }
@@ -35,15 +35,20 @@ func majorityLost() rig.Scenario {
 			if err != nil {
 				return err
 			}
-			w.StopNodes(w.Nodes[leader], w.Nodes[(leader+1)%len(w.Nodes)])
-			return sitOut(ctx, w, time.Minute)
+			return sitOut(ctx, w, time.Minute, w.Nodes[leader], w.Nodes[(leader+1)%len(w.Nodes)])
 		},
 	}
 }
 
-// sitOut has things change while etcd is away, and checks that all of them are there, and every lease renewed, once it has
-// come back. Stopped servers keep keys and leases, so that what was there before would look well by itself.
-func sitOut(ctx context.Context, w *rig.World, away time.Duration) error {
+// sitOut stops nodes for that long, has things change meanwhile, and checks that all of them are there, and every lease
+// renewed, once etcd has come back. Stopped servers keep keys and leases, so that what was there before would look well by
+// itself.
+func sitOut(ctx context.Context, w *rig.World, away time.Duration, nodes ...*etcdtest.Process) error {
+	before, err := w.Goroutines(ctx)
+	if err != nil {
+		return err
+	}
+	w.StopNodes(nodes...)
 	end := time.After(away)
 	pause(ctx, away/2)
 	if _, err := w.SpawnListening(ctx, rig.ServiceA); err != nil {
@@ -82,5 +87,8 @@ func sitOut(ctx context.Context, w *rig.World, away time.Duration) error {
 	if err := heard(ctx, w); err != nil {
 		return err
 	}
-	return w.Steady(ctx)
+	if err := w.Steady(ctx); err != nil {
+		return err
+	}
+	return w.NoMoreGoroutines(ctx, before)
 }

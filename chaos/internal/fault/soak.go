@@ -23,6 +23,10 @@ func Soak(d time.Duration) rig.Scenario {
 		Name: "soak", Fault: fmt.Sprintf("random faults for %v", d), Proxied: true, Limit: d + 5*time.Minute,
 		Promise: "after each round everything serves within 5 s; only calls in flight at a kill, or to a frozen instance, fail",
 		Run: func(ctx context.Context, w *rig.World) error {
+			before, err := w.Goroutines(ctx)
+			if err != nil {
+				return err
+			}
 			end := time.Now().Add(d)
 			for n := 1; time.Now().Before(end); n++ {
 				if err := round(ctx, w, n); err != nil {
@@ -32,7 +36,10 @@ func Soak(d time.Duration) rig.Scenario {
 					return nil // what follows would only blur it
 				}
 			}
-			return w.Steady(ctx)
+			if err := w.Steady(ctx); err != nil {
+				return err
+			}
+			return w.NoMoreGoroutines(ctx, before)
 		},
 	}
 }

@@ -1,0 +1,60 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Goroutines is how many goroutines of Muster's and of its etcd client each process had.
+type Goroutines map[*Process]int
+
+// Goroutines counts those of all processes, in peace: what is being done when they are counted has goroutines of its own.
+func (w *World) Goroutines(ctx context.Context) (Goroutines, error) {
+	all := Goroutines{}
+	for _, p := range w.living() {
+		e, err := p.Obey(ctx, "goroutines")
+		if err != nil {
+			return nil, err
+		}
+		all[p] = e.N
+	}
+	return all, nil
+}
+
+// living returns the caller and the instances that have not been stopped or killed.
+func (w *World) living() []*Process {
+	all := []*Process{w.Caller}
+	for _, i := range w.Instances() {
+		all = append(all, i.Process)
+	}
+	return all
+}
+
+// NoMoreGoroutines checks that no process that still lives has more goroutines than it had before. They get a moment to
+// settle: connections are made anew after a fault, and those of before are only then given up.
+func (w *World) NoMoreGoroutines(ctx context.Context, before Goroutines) error {
+	sctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("not settled"))
+	defer cancel()
+	for _, p := range w.living() {
+		was, ok := before[p]
+		if !ok {
+			continue
+		}
+		for {
+			e, err := p.Obey(ctx, "goroutines")
+			if err != nil {
+				return err
+			}
+			if e.N <= was {
+				break
+			}
+			if sctx.Err() != nil {
+				w.Breach("%s has %d goroutines and had %d before, among them\n%s", p.Name, e.N, was, e.Stacks)
+				break
+			}
+			pause(sctx, 200*time.Millisecond)
+		}
+	}
+	return nil
+}
