@@ -15,8 +15,8 @@ import (
 // noSpace fills etcd until it refuses writes; an instance leaves, another becomes unfit and a third comes meanwhile.
 func noSpace() rig.Scenario {
 	return rig.Scenario{
-		Name: "no-space", Fault: "NOSPACE alarm for 3 x TTL; an instance leaves and another comes meanwhile",
-		Promise: "leases live on, who leaves is gone within TTL + 1 s, who comes serves within 3 s of the end, no call fails",
+		Name: "no-space", Fault: "NOSPACE alarm for 3 x TTL; an instance leaves, another becomes unfit and a third comes meanwhile",
+		Promise: "leases live on, who leaves or is unfit is gone within 1 s, who comes serves within 3 s of the end, no call fails",
 		Tune:    func(t *rig.Tuning) { t.QuotaBytes = 8 << 20 },
 		Run: func(ctx context.Context, w *rig.World) error {
 			cli := w.Observer.Client()
@@ -34,12 +34,20 @@ func noSpace() rig.Scenario {
 			}
 			began := time.Now()
 			left := w.Of(rig.ServiceA)[0]
-			left.Expect(rig.Nothing)
 			at := time.Now()
+			left.AskToEnd()
+			if err := w.Gone(ctx, left, at, time.Second); err != nil {
+				return err
+			}
 			if err := left.Term(ctx); err != nil {
 				return err
 			}
-			if err := w.Gone(ctx, left, at, w.TTL+time.Second); err != nil {
+			unfit := w.Of(rig.ServiceB)[0]
+			unfit.Expect(rig.Alive)
+			if _, err := unfit.Obey(ctx, "unfit"); err != nil {
+				return err
+			}
+			if err := w.Restored(ctx, time.Now(), time.Second); err != nil {
 				return err
 			}
 			came, err := w.SpawnListening(ctx, rig.ServiceA)
@@ -70,7 +78,15 @@ func noSpace() rig.Scenario {
 			if _, err := cli.AlarmDisarm(ctx, &clientv3.AlarmMember{}); err != nil {
 				return err
 			}
+			at = time.Now()
 			came.Expect(rig.Serving)
+			if err := w.Restored(ctx, at, soon); err != nil {
+				return err
+			}
+			unfit.Expect(rig.Serving)
+			if _, err := unfit.Obey(ctx, "fit"); err != nil {
+				return err
+			}
 			if err := w.Restored(ctx, time.Now(), soon); err != nil {
 				return err
 			}
