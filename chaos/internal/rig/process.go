@@ -205,6 +205,15 @@ func (p *Process) CountLog(texts ...string) (n int) {
 	return n
 }
 
+// Lines is how many lines each process has logged that has not been stopped or killed.
+func (w *World) Lines() map[*Process]int {
+	all := map[*Process]int{}
+	for _, p := range w.living() {
+		all[p] = p.CountLog()
+	}
+	return all
+}
+
 func containsAll(s string, texts []string) bool {
 	for _, t := range texts {
 		if !strings.Contains(s, t) {
