@@ -17,8 +17,8 @@ const (
 	maxWitnesses = 110
 	// A contender that loses a race looks again after a random part of a pause, which doubles. It begins with the time that
 	// a third of all who serve would take, one transaction after another: shorter pauses make more requests, and longer ones
-	// settle later.
-	raceMin, raceMax = 2 * time.Millisecond, 200 * time.Millisecond
+	// settle later. It ends with raceEach for each who serves: among few, who has lost often would else wait for nobody.
+	raceMin, raceEach, raceMax = 2 * time.Millisecond, 4 * time.Millisecond, 200 * time.Millisecond
 )
 
 // Withdraw implements naming.Membership.
@@ -69,7 +69,8 @@ func (m *membership) Withdraw(ctx context.Context, floor naming.Floor, onWithdra
 			return naming.Withdrawn, m.unlist(ctx, h, onWithdrawn)
 		}
 		c, lost = m.counted(t), true
-		pause = min(max(2*pause, time.Since(began)*time.Duration(c.Serving)/3, raceMin), raceMax)
+		most := min(raceEach*time.Duration(c.Serving), raceMax)
+		pause = min(max(2*pause, time.Since(began)*time.Duration(c.Serving)/3, raceMin), most)
 	}
 	return 0, err
 }
