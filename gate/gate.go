@@ -47,6 +47,7 @@ type Gate struct {
 	// floored says that the driver can keep a floor; otherwise each is strict.
 	floored bool
 	strict  sync.Once // logs that it is not
+	journal journal
 
 	mu     sync.Mutex
 	closed bool
@@ -122,14 +123,19 @@ func (g *Gate) Close() error {
 	for _, r := range all {
 		errs = append(errs, r.wait())
 	}
+	g.summarize(true)
 	return errors.Join(errs...)
 }
 
 // forget takes a registration out that has gone.
 func (g *Gate) forget(r *Registration) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	delete(g.live, r)
+	last := len(g.live) == 0
+	g.mu.Unlock()
+	if last { // nobody is left to do it later
+		g.summarize(true)
+	}
 }
 
 // floor returns the one that can be kept, and says once where that is not the one that was asked for.

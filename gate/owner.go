@@ -49,14 +49,21 @@ func (o *owner) run() {
 	for {
 		report, changed := o.r.gate.o.Monitor.Observe()
 		o.report = report
+		if !report.Fit {
+			o.trouble.last = o.bad()
+		}
 		s, a := next(o.s, append(result, o.facts()...)...)
 		o.schedule(s)
 		o.s = s
-		o.r.show(s.life, o.detail(), o.cause())
+		o.r.show(s.life, o.detail(), o.circumstances())
+		o.r.gate.summarize(false)
 		switch result = nil; a {
 		case stop:
 			return
 		case idle:
+			if !s.blocked {
+				o.trouble.turn = ""
+			}
 			o.wait(changed)
 		default:
 			result = append(result, o.do(a))
@@ -113,6 +120,8 @@ func (o *owner) hear(now time.Time) []event {
 		e := evOnline
 		if out {
 			e = evOffline
+		} else {
+			o.trouble.online(n.Offline != nil)
 		}
 		all = append(all, e)
 	}

@@ -37,7 +37,11 @@ type Registration struct {
 	draining bool
 	linger   time.Duration // the delay of the drain that has begun
 	gone     error         // why the leave was not answered
+	changed  map[change]time.Time
 }
+
+// change is one kind of transition; changed holds when the last of each was.
+type change struct{ from, to health.Lifecycle }
 
 // Addr returns the advertised address.
 func (r *Registration) Addr() string { return r.in.Addr }
@@ -98,8 +102,15 @@ func (r *Registration) drain(delay time.Duration) {
 	if !begin {
 		return
 	}
-	r.show(health.Draining, "", "deregistered")
+	r.show(health.Draining, "", circumstances{})
 	r.die()
+}
+
+// unheard returns why the leave was not answered.
+func (r *Registration) unheard() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.gone
 }
 
 // wait waits for the drain.
@@ -120,7 +131,7 @@ func (r *Registration) wait() error {
 }
 
 // show tells health and the log where the registration stands, once for each change. What drains stays so until it is gone.
-func (r *Registration) show(l health.Lifecycle, detail, cause string) {
+func (r *Registration) show(l health.Lifecycle, detail string, c circumstances) {
 	r.mu.Lock()
 	old := r.shown
 	if old.State == l && old.Detail == detail || old.State == health.Gone || old.State == health.Draining && l != health.Gone {
@@ -134,14 +145,24 @@ func (r *Registration) show(l health.Lifecycle, detail, cause string) {
 	}
 	r.shown = now
 	r.source.Set(now)
+	kind := change{old.State, l}
+	last, seen := r.changed[kind]
+	if old.State != l {
+		r.changed[kind] = now.Since
+	}
 	r.mu.Unlock()
 	if old.State == l {
+		return
+	}
+	if !seen || now.Since.Sub(last) >= forgotten {
+		r.gate.journal.news(msgChanged)
+	} else if !r.gate.journal.repeat(msgChanged) {
 		return
 	}
 	level := slog.LevelInfo
 	if l == health.Withdrawn || l == health.Held || l == health.Offline {
 		level = slog.LevelWarn
 	}
-	r.log.Log(context.Background(), level, "registration changed", "from", old.State.String(), "to", l.String(), "cause", cause,
-		"after", now.Since.Sub(old.Since).Round(time.Microsecond), "detail", detail)
+	r.log.Log(context.Background(), level, msgChanged, "from", old.State.String(), "to", l.String(),
+		"cause", why(old.State, l, c), "after", now.Since.Sub(old.Since).Round(time.Microsecond), "detail", detail)
 }

@@ -65,8 +65,8 @@ func (g *Gate) prepare(s Spec) (*Registration, error) {
 	g.log.Info("registering", "service", in.Service, "addr", in.Addr, "from", addr.from, "namespace", g.o.Namespace.String())
 	r := &Registration{
 		gate: g, in: in, floor: g.floor(floor), delay: delay, started: time.Now(),
-		done: make(chan struct{}),
-		log:  g.log.With("service", in.Service, "addr", in.Addr),
+		done: make(chan struct{}), changed: map[change]time.Time{},
+		log: g.log.With("service", in.Service, "addr", in.Addr),
 	}
 	if s.Listen != nil {
 		r.listen = s.Listen.String()

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,43 +11,61 @@ import (
 	"github.com/muster-go/muster/naming"
 )
 
-// logPause is the least time between two lines about requests that go on failing.
+// logPause is the least time between two lines about requests of one registration that fail, whether they go on failing or
+// fail time and again.
 const logPause = 30 * time.Second
 
 // trouble is what stands between a registration and what it wants, in words for people.
 type trouble struct {
 	order    *naming.Offline
 	conflict string
-	ended    error // how the last membership ended, until the next one
+	ended    error  // how the last membership ended, until the next one
+	turn     string // what has happened, beside what the probes say, since the registration last stood still
+	last     string // the critical probes that failed last
 	failures int
 	since    time.Time
 	logged   time.Time
+	said     bool // the log has a line about this row of failures
 }
 
 // failed counts a failure, and logs the first and then some.
 func (t *trouble) failed(r *Registration, a action, err error) {
 	now := time.Now()
 	t.failures++
-	if t.failures == 1 {
-		t.since = now
+	first := t.failures == 1
+	if first {
+		t.since, t.said = now, false
 	}
 	if taken, ok := errors.AsType[*naming.TakenError](err); ok {
 		t.disputed(r, taken.Error())
 	}
-	if t.failures > 1 && now.Sub(t.logged) < logPause {
+	if now.Sub(t.logged) < logPause {
+		if first {
+			r.gate.journal.leaveOut()
+		}
 		return
 	}
 	t.logged = now
-	r.log.Warn("the registry did not do it; trying again", "request", a.String(), "error", err, "attempts", t.failures,
+	if !r.gate.journal.repeat(msgFailed) {
+		return
+	}
+	t.said = true
+	r.log.Warn(msgFailed, "request", a.String(), "error", err, "attempts", t.failures,
 		"for", now.Sub(t.since).Round(time.Millisecond))
 }
 
-// over ends a row of failures.
+// over ends a row of failures. Its end is worth a line where its beginning was.
 func (t *trouble) over(r *Registration) {
-	if t.failures > 0 {
-		r.log.Info("the registry answers again", "attempts", t.failures+1, "after", time.Since(t.since).Round(time.Millisecond))
+	if t.failures == 0 {
+		return
 	}
-	t.failures, t.logged = 0, time.Time{}
+	if t.turn == "" {
+		t.turn = "the registry has answered"
+	}
+	if t.said && r.gate.journal.repeat(msgAnswers) {
+		r.log.Info(msgAnswers, "attempts", t.failures+1, "after", time.Since(t.since).Round(time.Millisecond))
+	}
+	t.failures = 0
 }
 
 // lost takes in how a membership ended.
@@ -56,16 +75,31 @@ func (t *trouble) lost(r *Registration, err error) {
 		t.disputed(r, taken.Error())
 		return
 	}
-	r.log.Warn("lost the place in the registry; joining again", "error", err)
+	if r.gate.journal.repeat(msgLost) {
+		r.log.Warn(msgLost, "error", err)
+	}
 }
 
 // joined forgets how the last membership ended; what the new one says of conflicts is heard anyway.
-func (t *trouble) joined() { t.ended = nil }
+func (t *trouble) joined() {
+	if t.ended != nil {
+		t.turn = "joined again"
+	}
+	t.ended = nil
+}
+
+// online takes in that no operator's order is in force any more.
+func (t *trouble) online(ranOut bool) {
+	t.turn = "the operator's order is gone"
+	if ranOut {
+		t.turn = "the operator's order has run out"
+	}
+}
 
 // disputed says once that somebody else claims the address.
 func (t *trouble) disputed(r *Registration, conflict string) {
-	if conflict != "" && conflict != t.conflict {
-		r.log.Error("conflict in the registry", "conflict", conflict)
+	if conflict != "" && conflict != t.conflict && r.gate.journal.repeat(msgConflict) {
+		r.log.Error(msgConflict, "conflict", conflict)
 	}
 	t.conflict = conflict
 }
@@ -92,13 +126,13 @@ func (o *owner) detail() string {
 	case health.Offline:
 		all = append(all, o.order())
 	case health.Held:
-		d := fmt.Sprintf("degraded: %s, but the floor of %s keeps it serving", o.bad(), o.r.floor)
+		d := fmt.Sprintf("degraded: %s, but the floor of %s keeps it serving", cmp.Or(o.bad(), allPass), o.r.floor)
 		if c := o.census; c.Alive > 0 {
 			d += fmt.Sprintf(" (%d of %d unfit)", c.Unfit, c.Alive)
 		}
 		all = append(all, d)
 	case health.Withdrawn:
-		all = append(all, o.bad())
+		all = append(all, cmp.Or(o.bad(), allPass))
 	case health.Waiting:
 		if !o.report.Fit {
 			all = append(all, o.bad())
@@ -113,54 +147,6 @@ func (o *owner) detail() string {
 		all = append(all, "the registry does not answer")
 	}
 	return strings.Join(all, "; ")
-}
-
-// cause says in short what led to the state.
-func (o *owner) cause() string {
-	switch o.s.life {
-	case health.Serving:
-		return "every critical probe passes"
-	case health.Withdrawn, health.Held:
-		return o.bad()
-	case health.Offline:
-		return o.order()
-	case health.Waiting:
-		if o.trouble.ended != nil {
-			return "the membership has ended"
-		}
-		return "registered"
-	case health.Draining:
-		return "deregistered"
-	case health.Gone:
-		return "left"
-	}
-	return ""
-}
-
-func (o *owner) order() string {
-	d := "offline"
-	if p := o.trouble.order; p != nil {
-		d += " by " + p.By
-		if !p.Until.IsZero() {
-			d += " until " + p.Until.UTC().Format(time.RFC3339)
-		}
-	}
-	return d
-}
-
-// bad lists the critical probes that don't pass.
-func (o *owner) bad() string {
-	var all []string
-	for i := range o.report.Probes {
-		p := &o.report.Probes[i]
-		if p.Level == health.Critical && !p.Word.Good() && p.Word != health.WordDisabled {
-			all = append(all, p.Name+" "+string(p.Word))
-		}
-	}
-	if len(all) == 0 {
-		return "every critical probe passes"
-	}
-	return strings.Join(all, ", ")
 }
 
 func (a action) String() string {
