@@ -29,11 +29,7 @@ func compacted() rig.Scenario {
 			if err := fill(ctx, w, 20); err != nil {
 				return err
 			}
-			r, err := w.Observer.Client().Get(ctx, "x")
-			if err != nil {
-				return err
-			}
-			if _, err := w.Observer.Client().Compact(ctx, r.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+			if err := compact(ctx, w); err != nil {
 				return err
 			}
 			if err := w.Lane(watcher.Name).Heal(ctx); err != nil {
@@ -43,10 +39,7 @@ func compacted() rig.Scenario {
 			if err := fill(ctx, w, 20); err != nil {
 				return err
 			}
-			if r, err = w.Observer.Client().Get(ctx, "x"); err != nil {
-				return err
-			}
-			if _, err := w.Observer.Client().Compact(ctx, r.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+			if err := compact(ctx, w); err != nil {
 				return err
 			}
 			at := time.Now()
@@ -70,4 +63,14 @@ func compacted() rig.Scenario {
 			return w.Steady(ctx)
 		},
 	}
+}
+
+// compact drops all of history.
+func compact(ctx context.Context, w *rig.World) error {
+	r, err := w.Observer.Client().Get(ctx, "x")
+	if err != nil {
+		return err
+	}
+	_, err = w.Observer.Client().Compact(ctx, r.Header.Revision, clientv3.WithCompactPhysical())
+	return err
 }

@@ -63,11 +63,7 @@ func noSpace() rig.Scenario {
 			if _, err := cli.Delete(ctx, "elsewhere/", clientv3.WithPrefix()); err != nil {
 				return err
 			}
-			r, err := cli.Get(ctx, "x")
-			if err != nil {
-				return err
-			}
-			if _, err := cli.Compact(ctx, r.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+			if err := compact(ctx, w); err != nil {
 				return err
 			}
 			for _, n := range w.Nodes {

@@ -17,7 +17,7 @@ func stranger() rig.Scenario {
 		Promise: "taken back once, with a line in the log; then a conflict in log and /healthz?verbose",
 		Run: func(ctx context.Context, w *rig.World) error {
 			i := w.Of(rig.ServiceA)[0]
-			value := fmt.Sprintf(`{"network":"tcp","address":%q,"weight":7,"tags":null}`, i.Addr)
+			value := strangersValue(i)
 			at := time.Now()
 			if _, err := w.Observer.Client().Put(ctx, i.Key(), value); err != nil {
 				return err
@@ -70,6 +70,11 @@ func stranger() rig.Scenario {
 			return w.Steady(ctx)
 		},
 	}
+}
+
+// strangersValue is what registry-etcd would write for an instance.
+func strangersValue(i *rig.Instance) string {
+	return fmt.Sprintf(`{"network":"tcp","address":%q,"weight":7,"tags":null}`, i.Addr)
 }
 
 func conflict(r rig.Registration) bool { return strings.Contains(r.Detail, "conflict") }

@@ -42,12 +42,21 @@ func twin() rig.Scenario {
 			if err := w.Steady(ctx); err != nil {
 				return err
 			}
+			lctx, cancel = context.WithTimeoutCause(ctx, time.Second, errors.New("not within 1s"))
+			defer cancel()
 			after, err := w.Observer.Client().Get(ctx, first.Key())
 			if err != nil {
 				return err
 			}
 			if len(before.Kvs) != 1 || len(after.Kvs) != 1 || before.Kvs[0].ModRevision != after.Kvs[0].ModRevision {
 				w.Breach("the two fight over the key: %v, then %v", before.Kvs, after.Kvs)
+			}
+			// It stays like that, and each says so of itself.
+			if err := first.AwaitHealth(lctx, "waiting, with a conflict", func(r rig.Registration) bool { return r.State == "waiting" && conflict(r) }); err != nil {
+				return err
+			}
+			if err := second.AwaitHealth(lctx, "serving, without a conflict", func(r rig.Registration) bool { return r.State == "serving" && !conflict(r) }); err != nil {
+				return err
 			}
 			first.Expect(rig.Serving)
 			if err := second.Term(ctx); err != nil {

@@ -118,9 +118,12 @@ func (w *World) Leader(ctx context.Context) (int, error) {
 	return 0, fmt.Errorf("no node leads: %w", context.Cause(ctx))
 }
 
-// SaveData copies the data of all nodes, which must be stopped.
+// SaveData copies the data of all nodes, which must be stopped, in place of what was saved before.
 func (w *World) SaveData() error {
 	for _, n := range w.Nodes {
+		if err := os.RemoveAll(n.Dir() + ".saved"); err != nil {
+			return err
+		}
 		if err := os.CopyFS(n.Dir()+".saved", os.DirFS(n.Dir())); err != nil {
 			return err
 		}
