@@ -22,9 +22,10 @@ import (
 )
 
 const (
-	// Without these, gRPC's own backoff grows to minutes, and the first request after a long outage waits for it.
+	// Without these, gRPC's own backoff grows to minutes, and the first request after a long outage waits for it. With gRPC's
+	// jitter of a fifth, and the time to connect, the longest wait stays within a second.
 	connectBase    = 100 * time.Millisecond
-	connectMax     = time.Second
+	connectMax     = 700 * time.Millisecond
 	connectTimeout = 2 * time.Second
 
 	// pingEvery is the least that gRPC and etcd's enforcement policy allow.
