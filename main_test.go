@@ -4,9 +4,12 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/muster-go/muster/internal/etcdtest"
 )
 
 func TestMain(m *testing.M) {
+	etcdtest.Main()
 	goleak.VerifyTestMain(m,
 		// etcd's server starts it for its whole process and never ends it.
 		goleak.IgnoreTopFunction("go.etcd.io/etcd/server/v3/etcdserver.monitorFileDescriptor"),
