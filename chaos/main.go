@@ -68,15 +68,33 @@ func run() int {
 	began := time.Now()
 	rows := rig.RunAll(ctx, chosen, *seed, *side, func(format string, args ...any) { fmt.Fprintf(os.Stdout, format+"\n", args...) })
 	rig.Table(os.Stdout, rows)
+	took := time.Since(began)
+	limit := suiteLimit
+	if *only != "" || *soak > 0 {
+		limit = 0
+	}
+	line, code := verdict(rows, took, limit)
+	fmt.Fprintf(os.Stdout, "%s, seed %d\n", line, *seed)
+	return code
+}
+
+// suiteLimit is how long the whole suite may take on two cores.
+const suiteLimit = 12 * time.Minute
+
+// verdict sums up a run and says with what it exits. A limit of 0 is none.
+func verdict(rows []rig.Row, took, limit time.Duration) (line string, code int) {
 	broken := 0
 	for _, r := range rows {
 		if !r.Kept() {
 			broken++
 		}
 	}
-	fmt.Fprintf(os.Stdout, "%d scenarios, %d broken promises, %v, seed %d\n", len(rows), broken, time.Since(began).Round(time.Second), *seed)
+	line = fmt.Sprintf("%d scenarios, %d broken promises, %v", len(rows), broken, took.Round(time.Second))
 	if broken > 0 {
-		return 1
+		code = 1
 	}
-	return 0
+	if limit > 0 && took > limit {
+		line, code = fmt.Sprintf("%s, longer than the %v that the suite may take", line, limit), 1
+	}
+	return line, code
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 // one runs a scenario alone.
 func one(t *testing.T, s rig.Scenario) rig.Row {
 	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir()) // what is kept of a broken promise
 	rows := rig.RunAll(t.Context(), []rig.Scenario{s}, 1, 1, t.Logf)
 	rig.Table(io.Discard, rows)
 	return rows[0]
@@ -55,6 +57,25 @@ func TestScenario(t *testing.T) {
 		return
 	}
 	t.Error("there is no such scenario")
+}
+
+func TestVerdict(t *testing.T) {
+	kept, broken := rig.Row{}, rig.Row{Breaches: []string{"x"}}
+	for name, tt := range map[string]struct {
+		rows  []rig.Row
+		took  time.Duration
+		limit time.Duration
+		code  int
+	}{
+		"kept":             {[]rig.Row{kept, kept}, time.Minute, suiteLimit, 0},
+		"broken":           {[]rig.Row{kept, broken}, time.Minute, suiteLimit, 1},
+		"too long":         {[]rig.Row{kept}, suiteLimit + time.Second, suiteLimit, 1},
+		"long, and may be": {[]rig.Row{kept}, time.Hour, 0, 0},
+	} {
+		if line, code := verdict(tt.rows, tt.took, tt.limit); code != tt.code {
+			t.Errorf("%s: exits with %d: %s", name, code, line)
+		}
+	}
 }
 
 // TestBrokenPromiseIsSeen: a suite that finds nothing has to be able to find something.
@@ -77,6 +98,11 @@ func TestBrokenPromiseIsSeen(t *testing.T) {
 	})
 	if r.Kept() || r.Ghosts != 1 || r.Leases != 1 || r.Failed == 0 {
 		t.Errorf("%+v", r)
+	}
+	for file, want := range map[string]string{"caller.log": "", "a-1.log": "draining", "calls.txt": "FAILED: ", "keys.txt": "the process is asked to end"} {
+		if b, err := os.ReadFile(filepath.Join(r.Logs, file)); err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s: %v\n%s", file, err, b[:min(len(b), 2000)])
+		}
 	}
 }
 

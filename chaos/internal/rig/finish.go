@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -142,16 +143,16 @@ func (w *World) judge() {
 		}
 	}
 	if len(unexcused) > 0 {
-		all := []*Process{w.Caller}
-		for _, i := range w.all {
-			all = append(all, i.Process)
+		var stalls []stall
+		for _, p := range w.processes() {
+			stalls = append(stalls, p.stalls()...)
 		}
-		for _, p := range all {
-			for _, stall := range p.stalls() {
-				w.Say("%s", stall)
-			}
+		for _, s := range stalls {
+			w.Say("%s", s)
 		}
-		w.Breach("%d of %d calls failed: %s", len(unexcused), len(calls), summary(unexcused))
+		// A call that ran out of time while nobody let the caller or the instance run says nothing of Muster. It is a breach
+		// all the same: what starves a process may be Muster's own doing.
+		w.Breach("%d of %d calls failed, %d of them while a process did not run: %s", len(unexcused), len(calls), during(stalls, unexcused), summary(unexcused))
 	}
 	for n, e := range w.blind {
 		if unseen[n] > 0 {
@@ -169,6 +170,30 @@ func (w *World) judge() {
 	}
 	w.row.Breaches = w.breaches
 	w.row.Took = time.Since(w.began)
+}
+
+// during counts the calls that were under way while a process did not run.
+func during(stalls []stall, calls []Call) (n int) {
+	for _, c := range calls {
+		if slices.ContainsFunc(stalls, func(s stall) bool { return s.hit(c) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// processes returns all that have been started: the caller, instances and crowds.
+func (w *World) processes() []*Process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := slices.Clone(w.others)
+	for _, i := range w.all {
+		all = append(all, i.Process)
+	}
+	if w.Caller != nil {
+		all = append(all, w.Caller)
+	}
+	return all
 }
 
 // stray returns the first pick of a call that had left or withdrawn by then.
@@ -238,5 +263,6 @@ func run(ctx context.Context, s Scenario, seed uint64, ports *ports, out func(st
 		w.Breach("%v", err)
 	}
 	w.judge()
+	w.keepBroken()
 	return w.row
 }

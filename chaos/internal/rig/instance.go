@@ -141,7 +141,9 @@ func (i *Instance) AskToEnd() {
 		return
 	}
 	i.told = true
-	i.w.Observer.tell(i.Key())
+	if !slices.ContainsFunc(i.w.Instances(), func(o *Instance) bool { return o.Key() == i.Key() }) {
+		i.w.Observer.tell(i.Key()) // where another one has the address, too, its listing is not this one's
+	}
 	i.Signal(syscall.SIGTERM)
 }
 

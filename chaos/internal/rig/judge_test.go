@@ -79,3 +79,14 @@ func TestSight(t *testing.T) {
 		}
 	}
 }
+
+func TestDuring(t *testing.T) {
+	t.Parallel()
+	t0 := time.Now()
+	stalls := []stall{{"a-1", t0.Add(time.Second), t0.Add(2 * time.Second)}}
+	for began, want := range map[time.Duration]int{0: 0, 600 * time.Millisecond: 1, 1500 * time.Millisecond: 1, 2100 * time.Millisecond: 0} {
+		if n := during(stalls, []Call{{Began: t0.Add(began), Took: 500 * time.Millisecond}}); n != want {
+			t.Errorf("begun after %v: %d, want %d", began, n, want)
+		}
+	}
+}

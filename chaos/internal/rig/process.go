@@ -90,7 +90,7 @@ func (s *starter) start(name string, env []string, onCall func(child.Call)) (*Pr
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { p.hear(out) })
-	wg.Go(func() { p.log(logs) })
+	wg.Go(func() { p.read(logs) })
 	go func() {
 		wg.Wait()
 		_ = p.cmd.Wait() // what it says is in ProcessState
@@ -115,7 +115,7 @@ func (p *Process) hear(r io.Reader) {
 	}
 }
 
-func (p *Process) log(r io.Reader) {
+func (p *Process) read(r io.Reader) {
 	in := bufio.NewReader(r)
 	for {
 		text, err := in.ReadString('\n')
@@ -283,13 +283,27 @@ func (p *Process) last() (child.Event, bool) {
 	return child.Event{}, false
 }
 
-// stalls lists when the process did not run though it wanted to.
-func (p *Process) stalls() (all []string) {
+// stall is a time in which a process did not run though it wanted to.
+type stall struct {
+	process  string
+	from, to time.Time
+}
+
+func (s stall) String() string {
+	return fmt.Sprintf("%s did not run for %d ms until %s", s.process, s.to.Sub(s.from).Milliseconds(), s.to.Format(clock))
+}
+
+// hit reports whether a call was under way meanwhile.
+func (s stall) hit(c Call) bool { return c.Began.Before(s.to) && c.Ended().After(s.from) }
+
+// stalls lists when the process did not run.
+func (p *Process) stalls() (all []stall) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.events {
 		if e.Event == "stalled" {
-			all = append(all, fmt.Sprintf("%s did not run for %d ms until %s", p.Name, e.N, time.UnixMicro(e.At).Format("15:04:05.000")))
+			to := time.UnixMicro(e.At)
+			all = append(all, stall{p.Name, to.Add(-time.Duration(e.N) * time.Millisecond), to})
 		}
 	}
 	return all

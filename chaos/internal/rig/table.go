@@ -22,6 +22,8 @@ type Row struct {
 	Rate                   float64
 	Took                   time.Duration
 	Breaches               []string
+	// Logs is the folder with what there is to read of a broken promise.
+	Logs string
 }
 
 // Kept reports whether the promise was kept.
@@ -65,6 +67,9 @@ func Table(w io.Writer, rows []Row) {
 	for _, r := range rows {
 		for _, b := range r.Breaches {
 			fmt.Fprintf(w, "%s: %s\n", r.Name, b)
+		}
+		if r.Logs != "" {
+			fmt.Fprintf(w, "%s: logs, calls and keys are in %s\n", r.Name, r.Logs)
 		}
 	}
 }
