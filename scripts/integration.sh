@@ -155,6 +155,7 @@ start_service() { # name rpc http
 status() { curl -s -m 5 -o /dev/null -w '%{http_code}' "$1"; }
 answers() { [ "$(status "$1")" = "$2" ]; }
 body() { curl -s -m 5 "$1"; }
+metrics_say() { body "http://$1/metrics" | grep -qxF "$2"; } # address line
 health_is() { [ "$(body "http://$1/healthz")" = "$2" ]; } # address body
 
 # etcd's JSON gateway wants keys in base64, and bytes one past the prefix for its end.
@@ -204,6 +205,8 @@ outage() { # server body
 	check "it says $2" both_say "$2"
 	check "neither is listed in etcd" within 5 all_listed 0
 	say "          after $took ms more"
+	check "/metrics says withdrawn" within 5 metrics_say "$user_http" \
+		"muster_registration_state{addr=\"$user_rpc\",service=\"user-svc\",state=\"withdrawn\"} 1"
 	check "/livez still answers 200" answers "http://$user_http/livez" 200
 
 	say

@@ -24,6 +24,7 @@ import (
 	"github.com/muster-go/muster/health"
 	"github.com/muster-go/muster/hertzext"
 	"github.com/muster-go/muster/kitexext"
+	"github.com/muster-go/muster/promext"
 )
 
 // Run runs user-svc, as the environment says, until ctx ends; then it drains, and returns nil if that went well.
@@ -73,6 +74,7 @@ func Run(ctx context.Context, log *slog.Logger) (err error) {
 		server.WithListener(rpcListener), pair.Exit())
 	h := hertz.New(hertz.WithListener(webListener), hertz.WithIdleTimeout(0), hertz.WithDisablePrintRoute(true))
 	h.Use(hertzext.Healthz(m.Health))
+	h.GET("/metrics", web.Metrics(promext.NewCollector(m.Health, m.Catalog)))
 	h.GET("/users/:id", web.ByID(log, func(ctx context.Context, id int64) (*user.GetUserResponse, error) {
 		return impl.GetUser(ctx, &user.GetUserRequest{Id: id})
 	}))
