@@ -1,13 +1,8 @@
 package muster
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -22,9 +17,9 @@ func TestImportRules(t *testing.T) {
 	for pkg, refused := range map[string][]string{
 		"hertzext":    {kitex, etcd, grpc, module + "/naming"},
 		"kitexext":    {etcd, hertz},
-		"gate":        {kitex, hertz, etcd, grpc},
-		"catalog":     {kitex, hertz, etcd, grpc},
-		"naming/etcd": {kitex, hertz},
+		"gate":        {kitex, hertz, etcd, grpc, module + "/catalog"},
+		"catalog":     {kitex, hertz, etcd, grpc, module + "/gate", module + "/health"},
+		"naming/etcd": {kitex, hertz, module + "/gate", module + "/catalog", module + "/health"},
 	} {
 		t.Run(pkg, func(t *testing.T) {
 			t.Parallel()
@@ -69,88 +64,4 @@ func deps(t *testing.T, pkg string) []string {
 		t.Fatalf("go list: %v\n%s", err, out)
 	}
 	return strings.Fields(string(out))
-}
-
-// TestSourceRules reads every Go file of the library.
-func TestSourceRules(t *testing.T) {
-	comments := map[string]int{} // package directory to how many package comments it has
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if n := d.Name(); n != "." && (strings.HasPrefix(n, ".") || n == "kitex_gen" || n == "testdata") {
-				return fs.SkipDir
-			}
-			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil && path != "." {
-				return fs.SkipDir // a module of its own: programs, not the library
-			}
-			return nil
-		}
-		if !strings.HasSuffix(path, ".go") {
-			return nil
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
-		if err != nil {
-			return err
-		}
-		dir := filepath.Dir(path)
-		if f.Doc != nil && !strings.HasSuffix(f.Name.Name, "_test") {
-			comments[dir]++
-		} else if _, ok := comments[dir]; !ok && !strings.HasSuffix(path, "_test.go") {
-			comments[dir] = 0
-		}
-		if strings.HasSuffix(path, "_test.go") {
-			checkSleep(t, path)
-			return nil
-		}
-		for _, decl := range f.Decls {
-			checkDecl(t, path, decl)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for dir, n := range comments {
-		if n != 1 {
-			t.Errorf("%s has %d package comments, want 1", dir, n)
-		}
-	}
-}
-
-// checkSleep refuses to wait for a while in real time: in a test, only synctest's time may be slept away. A helper that
-// sleeps for the bubbles of other files says so by its name, pass.
-func checkSleep(t *testing.T, path string) {
-	t.Helper()
-	src, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(src), "time.Sleep"+"(") && !strings.Contains(string(src), `"testing/synctest"`) &&
-		!strings.Contains(string(src), "func pass(") {
-		t.Errorf("%s: time.Sleep outside of synctest: wait for what is meant", path)
-	}
-}
-
-// checkDecl refuses init functions, and calls of panic outside what a test library may do.
-func checkDecl(t *testing.T, path string, decl ast.Decl) {
-	t.Helper()
-	fn, ok := decl.(*ast.FuncDecl)
-	if !ok {
-		return
-	}
-	if fn.Name.Name == "init" && fn.Recv == nil {
-		t.Errorf("%s: init: state is made where somebody asks for it", path)
-	}
-	ast.Inspect(fn, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
-			return true
-		}
-		if id, ok := call.Fun.(*ast.Ident); ok && id.Name == "panic" {
-			t.Errorf("%s: panic in %s: bad input is an error", path, fn.Name.Name)
-		}
-		return true
-	})
 }
