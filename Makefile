@@ -82,7 +82,7 @@ check-fmt: $(BIN)/gofumpt ## fail if something is not formatted
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## vet and lint every module
 	@set -e; for m in $(MODULES); do echo "== vet $$m"; (cd $$m && $(GO) vet ./...); done
-	@set -e; for m in $(LINTED); do echo "== lint $$m"; (cd $$m && $(BIN)/golangci-lint run ./...); done
+	@set -e; for m in $(LINTED); do echo "== lint $$m"; (cd $$m && $(BIN)/golangci-lint run --allow-parallel-runners ./...); done
 
 .PHONY: tools
 tools: $(BIN)/gofumpt $(BIN)/golangci-lint $(BIN)/gotestsum ## the tools, in bin/, at their pinned versions
