@@ -27,17 +27,19 @@ type tour struct {
 	clients  clients
 	ledger   *ledger
 	stopLoad func()
-	excused  int // failed calls of the one step that promises nothing about them
+	excused  int  // failed calls of the one step that promises nothing about them
+	finished bool // every step has been gone through
 }
 
 // Run runs the tour and returns the process's exit code: 0 where all promises have been kept, 1 where one was broken or
-// the tour failed, 130 where ctx ended before the tour did. With stay, it leaves all running afterwards until ctx ends.
+// the tour failed, 130 where ctx ended before the last step did. With stay, it leaves all running afterwards until ctx
+// ends, which is no interruption then.
 func Run(ctx context.Context, out *os.File, stay bool) int {
 	t := &tour{screen: newScreen(out), ledger: newLedger()}
 	fmt.Fprintln(t.w, t.paint(text.Bold, "Muster: a server is in the registry exactly while it is fit to serve."))
 	err := t.run(ctx, stay)
 	switch {
-	case ctx.Err() != nil && !stay:
+	case ctx.Err() != nil && !t.finished:
 		fmt.Fprintln(t.w, "\ninterrupted; everything has been stopped")
 		return 130
 	case err != nil && ctx.Err() == nil:
@@ -77,12 +79,14 @@ func (t *tour) run(ctx context.Context, stay bool) (err error) {
 		}
 	}
 	if stay {
+		t.finished = true
 		t.summary()
 		return t.stay(ctx)
 	}
 	if err := t.end(ctx); err != nil {
 		return t.stuck(ctx, err)
 	}
+	t.finished = true
 	t.summary()
 	return nil
 }
