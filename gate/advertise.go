@@ -145,7 +145,9 @@ func (g *Gate) fromListener(s Spec, hp hostPort, field string) (hostPort, string
 	return hp, from, nil
 }
 
-// checkHost refuses loopback where that is asked for, and names that don't exist.
+// checkHost refuses loopback where that is asked for, and names that don't exist. A name of which this machine knows nothing
+// but loopback may be another machine's answer elsewhere (Debian has 127.0.1.1 for the machine's own name), but nothing
+// here can tell, and a client for which it is loopback, too, would call whatever listens on that port beside it.
 func (g *Gate) checkHost(service, host, from string) error {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip.Unmap().IsLoopback() && g.o.RefuseLoopback {
@@ -168,6 +170,10 @@ func (g *Gate) checkHost(service, host, from string) error {
 			naming.ErrInvalid, service, host, from, hint)
 	case err != nil:
 		g.log.Warn("could not look the advertised name up", "service", service, "host", host, "error", err)
+	case !usable(ips) && g.o.RefuseLoopback:
+		return fmt.Errorf("gate: %w: %s would be advertised as %s (from %s), which this machine resolves to %v, in namespace %q: "+
+			"advertise the address, or a name that means the same here as on other machines",
+			naming.ErrInvalid, service, host, from, ips, g.o.Namespace.Name())
 	case !usable(ips):
 		g.log.Warn("the advertised name resolves to loopback or link-local addresses here; see that clients get another answer",
 			"service", service, "host", host)

@@ -39,11 +39,21 @@ func fake(route4, route6 string, faces ...iface) host {
 				return nil, &net.DNSError{Name: name, IsTimeout: true}
 			case "here":
 				return addrs("127.0.1.1"), nil
+			case "local":
+				return addrs("::1", "fe80::1"), nil
+			case "both":
+				return addrs("127.0.1.1", "10.9.9.9"), nil
 			}
 			return nil, &net.DNSError{Name: name, IsNotFound: true}
 		},
 	}
 }
+
+// named is a listener that tells its name.
+type named string
+
+func (named) Network() string  { return "tcp" }
+func (n named) String() string { return string(n) }
 
 func TestAdvertise(t *testing.T) {
 	t.Parallel()
@@ -92,7 +102,12 @@ func TestAdvertise(t *testing.T) {
 		{name: "a name", host: usual, process: "pod.svc:99", want: "pod.svc:99"},
 		{name: "a name alone", host: usual, process: "pod.svc", listen: tcp("0.0.0.0", 80), want: "pod.svc:80"},
 		{name: "a name that can't be looked up now", host: usual, process: "slow.svc:99", want: "slow.svc:99"},
-		{name: "a name that is loopback here", host: usual, process: "here:99", refuse: true, want: "here:99"},
+		{name: "a name that is loopback here", host: usual, process: "here:99", want: "here:99"},
+		{name: "a name that is loopback here, refused", host: usual, process: "here:99", refuse: true, err: "127.0.1.1"},
+		{name: "a listener's name that is loopback here, refused", host: usual, listen: named("here:99"), refuse: true, err: "127.0.1.1"},
+		{name: "a name that is loopback and link-local here, refused", host: usual, process: "local:99", refuse: true, err: "::1"},
+		{name: "a name that is loopback among others", host: usual, process: "both:99", refuse: true, want: "both:99"},
+		{name: "a name that can't be looked up now, loopback refused", host: usual, process: "slow.svc:99", refuse: true, want: "slow.svc:99"},
 		{name: "a name that is none", host: usual, process: "typo.svc:99", err: "does not resolve"},
 		{name: "host alone without a listener", host: usual, process: "10.2.2.2", err: "no listening address"},
 		{name: "link-local by hand", host: usual, spec: "169.254.1.1:80", err: "link-local"},

@@ -31,7 +31,8 @@ type Options struct {
 	// Advertise is what clients are told to dial: "host:port", or "host" or ":port" where the rest is the listener's. Empty
 	// derives both; see [Spec.Listen].
 	Advertise string
-	// RefuseLoopback makes a loopback address an error, for namespaces in which other machines have to reach it.
+	// RefuseLoopback makes a loopback address an error, and a name that is nothing else on this machine, for namespaces in
+	// which other machines have to reach it. Otherwise such a name is logged.
 	RefuseLoopback bool
 	// Version is the application's own, shown on the roster.
 	Version string
