@@ -12,7 +12,7 @@ import (
 // realTTL is Muster's default. Outages are tried with it, since what is promised after them is.
 const realTTL = 10 * time.Second
 
-const outagePromise = "every instance serving within 3 s of etcd's return, also one that came meanwhile; one that became unfit unlisted; no call fails"
+const outagePromise = "every instance serving within 3 s of etcd's return, also one that came meanwhile; one that became unfit unlisted, and not called after that; no call fails"
 
 // outage stops all nodes for that long.
 func outage(name, words string, away time.Duration) rig.Scenario {
@@ -67,6 +67,7 @@ func sitOut(ctx context.Context, w *rig.World, away time.Duration, nodes ...*etc
 	if err != nil {
 		return err
 	}
+	w.Blind(at, at.Add(soon), unfit.Service, unheard(soon), "the caller's watch is back as late as everything else")
 	renewed := make(chan struct{})
 	go func() { // at once, beside what follows: it has to see each lease as it was
 		defer close(renewed)
