@@ -19,6 +19,7 @@ func TestImportRules(t *testing.T) {
 		"kitexext":    {etcd, hertz},
 		"gate":        {kitex, hertz, etcd, grpc, module + "/catalog"},
 		"catalog":     {kitex, hertz, etcd, grpc, module + "/gate", module + "/health"},
+		"promext":     {kitex, hertz, etcd, grpc, module + "/gate"},
 		"naming/etcd": {kitex, hertz, module + "/gate", module + "/catalog", module + "/health"},
 	} {
 		t.Run(pkg, func(t *testing.T) {
