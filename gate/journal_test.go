@@ -36,7 +36,7 @@ func (l *lines) leftOut(t *testing.T) (n int) {
 // TestFlappingRegistryDoesNotFloodTheLog: with many registrations, each line is one of hundreds each time.
 func TestFlappingRegistryDoesNotFloodTheLog(t *testing.T) {
 	t.Parallel()
-	const registrations, flaps = 100, 60
+	const registrations, flaps = 50, 40
 	for name, flap := range map[string]func(w *world, p *process){
 		"the lease is lost": func(w *world, p *process) { w.ExpireLease(p.driver) },
 		"the registry is away, too": func(w *world, p *process) {
@@ -84,7 +84,7 @@ func TestFlappingRegistryDoesNotFloodTheLog(t *testing.T) {
 				if n := log.leftOut(t); n < 2*registrations*(flaps+1)+registrations-said {
 					t.Errorf("%d lines were left out, and %d transitions said", n, said)
 				}
-				if n := log.count(`now="100 serving"`); n == 0 {
+				if n := log.count(`now="50 serving"`); n == 0 {
 					t.Errorf("nothing says where they stand in the end")
 				}
 				p.close()
