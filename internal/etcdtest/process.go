@@ -65,14 +65,19 @@ type Process struct {
 	stdout io.Reader
 }
 
-// StartProcess runs a node in a process of its own until the test ends. TestMain must call Main.
-func StartProcess(t testing.TB) *Process {
+// StartProcess runs a node in a process of its own until the test ends. TestMain must call Main. Tuning can't edit the
+// server's configuration otherwise than by the options.
+func StartProcess(t testing.TB, tune ...func(*Options)) *Process {
 	t.Helper()
 	ports, err := FreePorts(2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := NewProcess(Options{Dir: t.TempDir(), ClientPort: ports[0], PeerPort: ports[1]})
+	o := Options{Dir: t.TempDir(), ClientPort: ports[0], PeerPort: ports[1]}
+	for _, f := range tune {
+		f(&o)
+	}
+	p := NewProcess(o)
 	t.Cleanup(p.Kill)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)

@@ -13,10 +13,27 @@ import (
 	"github.com/muster-go/muster/naming"
 )
 
-// withAuth turns authentication on, with a user for each namespace that may do everything below its prefix and nothing else.
-func withAuth(t *testing.T, node *etcdtest.Node, namespaces ...string) {
+// startAuth runs a node with authentication, and a user for each namespace. It is a process of its own: etcd's server crashes
+// where it is closed while it still looks up what a watch's user may do, and in this process that would be the tests' end.
+func startAuth(t *testing.T, tune func(*etcdtest.Options), namespaces ...string) *etcdtest.Process {
 	t.Helper()
-	cli, ctx := node.Client(), within(t)
+	node := startWalled(t, tune)
+	withAuth(t, node.Endpoint(), namespaces...)
+	return node
+}
+
+func asItIs(*etcdtest.Options) {}
+
+// startWalled runs a node that will have authentication, in a process of its own for the same reason.
+func startWalled(t *testing.T, tune ...func(*etcdtest.Options)) *etcdtest.Process {
+	t.Helper()
+	return etcdtest.StartProcess(t, append(tune, func(o *etcdtest.Options) { o.CheapHash = true })...)
+}
+
+// withAuth turns authentication on, with a user for each namespace that may do everything below its prefix and nothing else.
+func withAuth(t *testing.T, endpoint string, namespaces ...string) {
+	t.Helper()
+	cli, ctx := etcdtest.Client(t, endpoint), within(t)
 	for _, name := range namespaces {
 		p := prefix(DefaultRoot, testNamespace(t, name))
 		_, err := cli.RoleAdd(ctx, name)
@@ -46,8 +63,7 @@ func asUser(name string) func(*Config) {
 // TestRoleOfOnePrefixIsEnough: everything that a driver does stays below its namespace's prefix.
 func TestRoleOfOnePrefixIsEnough(t *testing.T) {
 	t.Parallel()
-	node := etcdtest.Start(t, cheapHash)
-	withAuth(t, node, "dev", "prod")
+	node := startAuth(t, asItIs, "dev", "prod")
 	d := newDriver(t, node.Endpoint(), asUser("dev"))
 	updates := watched(t, newDriver(t, node.Endpoint(), asUser("dev")), "user-svc")
 	m := join(t, d, claim("user-svc", 1))
@@ -63,8 +79,7 @@ func TestRoleOfOnePrefixIsEnough(t *testing.T) {
 // TestWrongNamespacesUserSeesNothing: the roles are the wall, whatever namespace a process claims to be in.
 func TestWrongNamespacesUserSeesNothing(t *testing.T) {
 	t.Parallel()
-	node := etcdtest.Start(t, cheapHash)
-	withAuth(t, node, "dev", "prod")
+	node := startAuth(t, asItIs, "dev", "prod")
 	d := newDriver(t, node.Endpoint(), asUser("dev"), func(c *Config) { c.Namespace = testNamespace(t, "prod") })
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
@@ -78,8 +93,7 @@ func TestWrongNamespacesUserSeesNothing(t *testing.T) {
 
 func TestWrongPasswordKeepsTryingAndSaysSo(t *testing.T) {
 	t.Parallel()
-	node := etcdtest.Start(t, cheapHash)
-	withAuth(t, node, "dev")
+	node := startAuth(t, asItIs, "dev")
 	d := newDriver(t, node.Endpoint(), func(c *Config) { c.Username, c.Password = "dev", "wrong" })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -95,8 +109,7 @@ func TestWrongPasswordKeepsTryingAndSaysSo(t *testing.T) {
 // that is looked up only then must be seen all the same, and the registration must live.
 func TestExpiredToken(t *testing.T) {
 	t.Parallel()
-	node := etcdtest.Start(t, func(c *embed.Config) { cheapHash(c); c.AuthTokenTTL = 1 })
-	withAuth(t, node, "dev")
+	node := startAuth(t, func(o *etcdtest.Options) { o.TokenTTL = 1 }, "dev")
 	d := newDriver(t, node.Endpoint(), asUser("dev"))
 	m := join(t, d, claim("user-svc", 1))
 	must(t, m.Publish(within(t), naming.Status{State: "serving"}, false))
@@ -115,7 +128,7 @@ func TestExpiredToken(t *testing.T) {
 }
 
 // expire waits until a token of the node's has expired, seen by a stream of its own that refuses a new watch.
-func expire(t *testing.T, node *etcdtest.Node) {
+func expire(t *testing.T, node *etcdtest.Process) {
 	t.Helper()
 	cli, err := clientv3.New(clientv3.Config{
 		Endpoints: []string{node.Endpoint()}, Username: "dev", Password: "secret-dev", Logger: zap.NewNop(),

@@ -38,11 +38,23 @@ type handle struct {
 	cli *clientv3.Client
 	clientv3.KV
 	watcher clientv3.Watcher
+	// opening is held for reading while a watch is opened, and for writing while the watcher is closed: it counts its watches
+	// by a WaitGroup, to which none may be added while it waits.
+	opening sync.RWMutex
+}
+
+// watch opens a watch. After close its channel is closed.
+func (h *handle) watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
+	h.opening.RLock()
+	defer h.opening.RUnlock()
+	return h.watcher.Watch(ctx, key, opts...)
 }
 
 func (h *handle) close() {
+	_ = h.cli.Close() // before the lock: it ends what waits for a stream
+	h.opening.Lock()
+	defer h.opening.Unlock()
 	_ = h.watcher.Close()
-	_ = h.cli.Close()
 }
 
 // connection owns the client. It is made in the background, since with a user it can't be made while etcd is away, and

@@ -136,7 +136,7 @@ func TestExamineTellsTroublesApart(t *testing.T) {
 
 func TestExamineAccess(t *testing.T) {
 	t.Parallel()
-	node := etcdtest.Start(t, cheapHash)
+	node := startWalled(t)
 	open := etcdtest.Start(t)
 	wall(t, node.Endpoint())
 	admin := rawClient(t, node.Endpoint(), "root", "root")

@@ -7,8 +7,6 @@ import (
 
 	"go.etcd.io/etcd/api/v3/authpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
-
-	"github.com/muster-go/muster/internal/etcdtest"
 )
 
 func grant(from, to string, kind authpb.Permission_Type) *authpb.Permission {
@@ -192,7 +190,7 @@ func FuzzReach(f *testing.F) {
 // TestRolesAreInstalledOnce: what a plan does makes the next plan empty, and the users do what they are for.
 func TestRolesAreInstalledOnce(t *testing.T) {
 	t.Parallel()
-	node := etcdtest.Start(t, cheapHash)
+	node := startWalled(t)
 	open := func(user, password string) *Roles {
 		t.Helper()
 		r, err := OpenRoles(Config{Endpoints: []string{node.Endpoint()}, Username: user, Password: password})
@@ -259,8 +257,7 @@ func TestRolesErrors(t *testing.T) {
 			t.Errorf("%+v accepted", spec)
 		}
 	}
-	node := etcdtest.Start(t, cheapHash)
-	withAuth(t, node, "dev")
+	node := startAuth(t, asItIs, "dev")
 	if _, err := OpenRoles(Config{Endpoints: []string{node.Endpoint()}, Username: "root", Password: "hunter2"}); err == nil ||
 		!strings.Contains(err.Error(), "authentication failed") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("err = %v", err)

@@ -10,7 +10,6 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/muster-go/muster/internal/etcdtest"
 	"github.com/muster-go/muster/naming"
 )
 
@@ -59,8 +58,7 @@ func TestRotatedPassword(t *testing.T) {
 	}{{"file first", false}, {"etcd first", true}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			node := etcdtest.Start(t, cheapHash)
-			withAuth(t, node, "dev")
+			node := startAuth(t, asItIs, "dev")
 			file := filepath.Join(t.TempDir(), "password")
 			must(t, os.WriteFile(file, []byte("secret-dev\n"), 0o600))
 			log := newHark("connecting anew")
@@ -137,8 +135,7 @@ func TestRotatedPasswordWithoutALease(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			node := etcdtest.Start(t, cheapHash)
-			withAuth(t, node, "dev")
+			node := startAuth(t, asItIs, "dev")
 			file := filepath.Join(t.TempDir(), "password")
 			must(t, os.WriteFile(file, []byte("secret-dev\n"), 0o600))
 			d := newDriver(t, node.Endpoint(), func(c *Config) { c.Username, c.PasswordFile = "dev", file })

@@ -166,7 +166,8 @@ func startLoad(t *testing.T, d *Driver, c *catalog.Catalog) *load {
 	}
 	l := new(load)
 	stop := make(chan struct{})
-	wg.Go(func() {
+	var calling sync.WaitGroup
+	calling.Go(func() {
 		pace := time.NewTicker(time.Millisecond) // more would run out of ports
 		defer pace.Stop()
 		for {
@@ -182,7 +183,7 @@ func startLoad(t *testing.T, d *Driver, c *catalog.Catalog) *load {
 			l.done.Add(1)
 		}
 	})
-	l.stop = sync.OnceFunc(func() { close(stop); sub.Close(); _ = echo.Close(); wg.Wait() })
+	l.stop = sync.OnceFunc(func() { close(stop); calling.Wait(); sub.Close(); _ = echo.Close(); wg.Wait() })
 	t.Cleanup(l.stop)
 	return l
 }

@@ -646,7 +646,7 @@ func (i *intruder) own(claimed string) string {
 // serves there.
 func TestMusterBehindTheWall(t *testing.T) {
 	t.Parallel()
-	node := etcdtest.Start(t, cheapHash)
+	node := startWalled(t)
 	wall(t, node.Endpoint())
 	prod := newDriver(t, node.Endpoint(), userOf("prod"), inNamespace(t, "prod"))
 	m := join(t, prod, claim("user-svc", 1))
@@ -758,7 +758,7 @@ func TestCertificateIsAUser(t *testing.T) {
 // join can be revoked, or have a foreign key put on it, which makes it useless to its owner. The next attempt takes another.
 func TestFreshLeaseAtEachAttempt(t *testing.T) {
 	t.Parallel()
-	node := etcdtest.Start(t, cheapHash)
+	node := startWalled(t)
 	wall(t, node.Endpoint())
 	dev := rawClient(t, node.Endpoint(), "muster-dev", "secret-dev")
 	for name, meddle := range map[string]func(clientv3.LeaseID) error{
