@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -13,8 +14,10 @@ import (
 
 const (
 	readTimeout = 5 * time.Second
-	// watchBase and watchMax bound the pause before a broken watch is opened again.
+	// watchBase and watchMax bound the pause before a broken watch is opened again. It ends early when etcd is back: then the
+	// watches of a process are opened within watchSpread.
 	watchBase, watchMax = 20 * time.Millisecond, 2 * time.Second
+	watchSpread         = 50 * time.Millisecond
 )
 
 // follower keeps something in step with a few keys. Its functions are called by one goroutine.
@@ -42,7 +45,7 @@ func follow(ctx context.Context, c *connection, f follower) {
 	bo := newBackoff(watchBase, watchMax)
 	stream := 0
 	for ctx.Err() == nil {
-		began := time.Now()
+		began, back := time.Now(), c.sight.returned()
 		err := followOnce(ctx, c, &f, stream)
 		if ctx.Err() != nil {
 			return
@@ -56,11 +59,19 @@ func follow(ctx context.Context, c *connection, f follower) {
 			// the password that is refused, only another client will do.
 			stream++
 			c.doubt()
+		case errors.Is(err, rpctypes.ErrNoLeader):
+			c.doubt() // the connection may be well: only a look tells when there is a leader again
 		}
 		if time.Since(began) > watchMax {
 			bo.Reset()
 		}
-		wait(ctx, bo.NextBackOff())
+		select {
+		case <-ctx.Done():
+		case <-back:
+			wait(ctx, rand.N(watchSpread))
+			bo.Reset()
+		case <-time.After(bo.NextBackOff()):
+		}
 	}
 }
 
@@ -88,7 +99,7 @@ func followOnce(ctx context.Context, c *connection, f *follower, stream int) err
 		if key[len(key)-1] == '/' {
 			opts = append(opts, clientv3.WithPrefix())
 		}
-		ch[i] = h.watcher.Watch(wctx, key, opts...)
+		ch[i] = h.watch(wctx, key, opts...)
 	}
 	for {
 		if err := f.settle(ctx, f.from); err != nil {

@@ -34,13 +34,15 @@ type sight struct {
 	rev  atomic.Int64
 	term atomic.Uint64
 
-	// mu guards epoch.
+	// mu guards everything that follows.
 	mu *sync.Mutex
-	// epoch is closed and replaced when the data behind it is another one.
-	epoch chan struct{}
+	// epoch is closed and replaced when the data behind it is another one, back when etcd answers again.
+	epoch, back chan struct{}
 }
 
-func newSight() sight { return sight{mu: new(sync.Mutex), epoch: make(chan struct{})} }
+func newSight() sight {
+	return sight{mu: new(sync.Mutex), epoch: make(chan struct{}), back: make(chan struct{})}
+}
 
 // saw notes the revision of an answer.
 func (s *sight) saw(rev int64) {
@@ -62,6 +64,13 @@ func (s *sight) newEra() {
 	s.epoch = make(chan struct{})
 }
 
+// returned returns a channel that is closed once etcd answers again.
+func (s *sight) returned() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.back
+}
+
 // up notes that etcd has answered. Any goroutine may.
 func (s *sight) up(log *slog.Logger, endpoints []string) {
 	l := s.link.Load()
@@ -71,6 +80,10 @@ func (s *sight) up(log *slog.Logger, endpoints []string) {
 	away := time.Duration(0)
 	if l != nil {
 		away = time.Since(l.Since)
+		s.mu.Lock()
+		close(s.back)
+		s.back = make(chan struct{})
+		s.mu.Unlock()
 	}
 	log.Info("etcd answers", "endpoints", endpoints, "away", away.Round(time.Millisecond))
 }
