@@ -111,10 +111,20 @@ func TestOrphanLeaseIsSeen(t *testing.T) {
 	r := one(t, rig.Scenario{
 		Name: "orphan", Fault: "a stray lease by hand, for less than a scenario takes", Promise: "none", Each: 1,
 		Run: func(ctx context.Context, w *rig.World) error {
-			if _, err := w.Observer.Client().Grant(ctx, 2); err != nil {
+			cli := w.Observer.Client()
+			lease, err := cli.Grant(ctx, 2)
+			if err != nil {
 				return err
 			}
-			return w.Steady(ctx)
+			if err := w.Steady(ctx); err != nil {
+				return err
+			}
+			for {
+				left, err := cli.TimeToLive(ctx, lease.ID)
+				if err != nil || left.TTL < 0 {
+					return err
+				}
+			}
 		},
 	})
 	if len(r.Breaches) != 1 || r.Leases != 0 || r.Failed != 0 {
