@@ -113,6 +113,7 @@ func RPC(e *rig.Env, row *report.Row) error {
 	for _, c := range []string{net, pick} {
 		for _, other := range []string{peer, fixed} {
 			x := row.Compare(c, callsFigure, musterSide, other, "pairs")
+			x.More = true
 			if other == peer && c == net {
 				x.Draw("RPC throughput (more is better), beside " + other)
 				x.NoneBelow(0.97)
