@@ -58,8 +58,11 @@ func trim(v float64) string {
 	if v == 0 {
 		return "0"
 	}
+	if math.Abs(v) < 1e-4*(1-1e-9) { // more zeros than can be counted at a glance; 0.0001 itself may be a little less
+		return strconv.FormatFloat(v, 'g', 2, 64)
+	}
 	digits := max(0, 2-int(math.Floor(math.Log10(math.Abs(v)))))
-	s := strconv.FormatFloat(v, 'f', min(digits, 9), 64)
+	s := strconv.FormatFloat(v, 'f', digits, 64)
 	if digits > 0 {
 		for s[len(s)-1] == '0' {
 			s = s[:len(s)-1]
