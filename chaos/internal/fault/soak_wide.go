@@ -3,6 +3,8 @@ package fault
 import (
 	"context"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"github.com/muster-go/muster/chaos/internal/rig"
 )
 
@@ -74,8 +76,8 @@ func wides() []wide {
 			if _, err := w.StartNodes(ctx); err != nil {
 				return nil, err
 			}
-			for _, i := range w.Instances() {
-				if _, err := w.Observer.Client().Delete(ctx, i.Key()); err != nil {
+			for _, i := range w.Instances() { // both at once: a serving key alone would look like a withdrawal
+				if _, err := w.Observer.Client().Txn(ctx).Then(clientv3.OpDelete(i.Key()), clientv3.OpDelete(i.Roster())).Commit(); err != nil {
 					return nil, err
 				}
 			}
