@@ -163,9 +163,13 @@ func TestGoroutinesAreSeen(t *testing.T) {
 		Name: "goroutines", Fault: "none", Promise: "none", Each: 1,
 		Run: func(ctx context.Context, w *rig.World) error {
 			before, err := w.Goroutines(ctx)
-			for p := range before {
-				if before[p]--; before[p] <= 0 {
+			for p, had := range before {
+				if had.Total() == 0 {
 					return fmt.Errorf("%s has no goroutines", p.Name)
+				}
+				for stack := range had {
+					had[stack]--
+					break
 				}
 			}
 			if err != nil {

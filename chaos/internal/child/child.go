@@ -49,11 +49,10 @@ type Event struct {
 	// Done is the order that has been carried out, and N a number that belongs to it.
 	Done string `json:"done,omitempty"`
 	N    int    `json:"n,omitempty"`
-	// Left is how many goroutines of Muster's, or of its etcd client, were there after Close, and Stacks the first of them.
-	Left   int    `json:"left,omitempty"`
-	Stacks string `json:"stacks,omitempty"`
-	Call   *Call  `json:"call,omitempty"`
-	Err    string `json:"err,omitempty"`
+	// Goroutines are there still after Close, at the end, or while the process lives.
+	Goroutines Goroutines `json:"goroutines,omitempty"`
+	Call       *Call      `json:"call,omitempty"`
+	Err        string     `json:"err,omitempty"`
 	// At is when a stall ended, in microseconds since 1970.
 	At int64 `json:"at,omitempty"`
 }
@@ -93,8 +92,7 @@ func Main() {
 		c.say(Event{Event: "end", Err: err.Error()})
 		os.Exit(1)
 	}
-	n, stacks := left()
-	c.say(Event{Event: "end", Left: n, Stacks: stacks})
+	c.say(Event{Event: "end", Goroutines: left()})
 	os.Exit(0)
 }
 

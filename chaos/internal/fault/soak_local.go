@@ -48,11 +48,12 @@ func locals() []local {
 				return nil
 			}, nil
 		}},
-		{name: "probe failing", begin: func(_ context.Context, _ *rig.World, i *rig.Instance) (func() error, error) {
-			return func() error { return i.Order("fit") }, i.Order("unfit")
+		{name: "probe failing", begin: func(ctx context.Context, _ *rig.World, i *rig.Instance) (func() error, error) {
+			return func() error { _, err := i.Obey(ctx, "fit"); return err }, i.Order("unfit")
 		}},
-		{name: "10 flips", begin: func(_ context.Context, _ *rig.World, i *rig.Instance) (func() error, error) {
-			return nil, i.Order("flips 10")
+		{name: "10 flips", begin: func(ctx context.Context, _ *rig.World, i *rig.Instance) (func() error, error) {
+			obeyed, err := i.Begin("flips 10")
+			return func() error { _, err := obeyed(ctx); return err }, err
 		}},
 		{name: "a twin", needs: true, begin: func(ctx context.Context, w *rig.World, i *rig.Instance) (func() error, error) {
 			second, err := w.SpawnListening(ctx, i.Service, "MUSTER_ADVERTISE_ADDR="+i.Addr)

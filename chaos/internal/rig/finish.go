@@ -41,11 +41,11 @@ func (w *World) endOf(p *Process, excused bool) {
 	if !ok {
 		return
 	}
-	w.mu.Lock()
-	w.row.Goroutines += e.Left
-	w.mu.Unlock()
-	if e.Left > 0 {
-		w.Breach("%s left %d goroutines:\n%s", p.Name, e.Left, e.Stacks)
+	if n := e.Goroutines.Total(); n > 0 {
+		w.mu.Lock()
+		w.row.Goroutines += n
+		w.mu.Unlock()
+		w.Breach("%s left %d goroutines:\n%s", p.Name, n, e.Goroutines.More(nil))
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/muster-go/muster/chaos/internal/child"
 )
 
-// Goroutines is how many goroutines of Muster's and of its etcd client each process had.
-type Goroutines map[*Process]int
+// Goroutines are those of Muster's and of its etcd client that each process had.
+type Goroutines map[*Process]child.Goroutines
 
 // Goroutines counts those of all processes, in peace: what is being done when they are counted has goroutines of its own.
 func (w *World) Goroutines(ctx context.Context) (Goroutines, error) {
@@ -17,7 +19,7 @@ func (w *World) Goroutines(ctx context.Context) (Goroutines, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[p] = e.N
+		all[p] = e.Goroutines
 	}
 	return all, nil
 }
@@ -46,11 +48,12 @@ func (w *World) NoMoreGoroutines(ctx context.Context, before Goroutines) error {
 			if err != nil {
 				return err
 			}
-			if e.N <= was {
+			now := e.Goroutines
+			if now.Total() <= was.Total() {
 				break
 			}
 			if sctx.Err() != nil {
-				w.Breach("%s has %d goroutines and had %d before, among them\n%s", p.Name, e.N, was, e.Stacks)
+				w.Breach("%s has %d goroutines and had %d before; more than before are\n%s", p.Name, now.Total(), was.Total(), now.More(was))
 				break
 			}
 			pause(sctx, 200*time.Millisecond)

@@ -231,12 +231,23 @@ func (p *Process) Order(order string) error {
 
 // Obey gives an order and waits until it has been carried out.
 func (p *Process) Obey(ctx context.Context, order string) (child.Event, error) {
+	obeyed, err := p.Begin(order)
+	if err != nil {
+		return child.Event{}, err
+	}
+	return obeyed(ctx)
+}
+
+// Begin gives an order; what it returns waits until it has been carried out.
+func (p *Process) Begin(order string) (obeyed func(context.Context) (child.Event, error), err error) {
 	from := p.Mark()
 	if err := p.Order(order); err != nil {
-		return child.Event{}, fmt.Errorf("%s: %w", p.Name, err)
+		return nil, fmt.Errorf("%s: %w", p.Name, err)
 	}
 	word, _, _ := strings.Cut(order, " ")
-	return p.Await(ctx, from, "having done "+order, func(e child.Event) bool { return e.Event == "done" && e.Done == word })
+	return func(ctx context.Context) (child.Event, error) {
+		return p.Await(ctx, from, "having done "+order, func(e child.Event) bool { return e.Event == "done" && e.Done == word })
+	}, nil
 }
 
 // Tail is the end of the log, for an error.
