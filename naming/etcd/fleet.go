@@ -76,7 +76,7 @@ func (d *Driver) WatchFleet(ctx context.Context, service string, emit func(*Flee
 		return err
 	}
 	follow(ctx, d.conn, follower{
-		name: v.dirs[0], keys: v.dirs[:], read: v.read, apply: v.apply,
+		name: v.dirs[0], keys: v.dirs[:], spread: viewSpread, read: v.read, apply: v.apply,
 		settle: func(_ context.Context, rev int64) error { emit(v.fleet(rev)); return nil },
 	})
 	return context.Cause(ctx)

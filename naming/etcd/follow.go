@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"google.golang.org/grpc/metadata"
 )
 
 const (
@@ -18,15 +16,23 @@ const (
 	// watches of a process are opened within watchSpread.
 	watchBase, watchMax = 20 * time.Millisecond, 2 * time.Second
 	watchSpread         = 50 * time.Millisecond
+	// Everything is read once more after etcd was away: what an instance wrote itself soon, since it may not be listed, and
+	// what is only looked at within a time that spreads the load of many clients.
+	ownSpread, viewSpread = 500 * time.Millisecond, 5 * time.Second
 )
+
+// maxKeys is how many keys one follower watches at most.
+const maxKeys = 4
 
 // follower keeps something in step with a few keys. Its functions are called by one goroutine.
 type follower struct {
 	name string
-	// keys are watched; a key that ends in "/" stands for all below it. There are at most three.
+	// keys are watched; a key that ends in "/" stands for all below it. There are at most maxKeys.
 	keys []string
 	// from is the revision that is known already; 0 means that read has to be called first.
 	from int64
+	// spread is the time within which everything is read anew after etcd was away.
+	spread time.Duration
 	// read reads everything and returns the revision of what it read. It bounds each request itself.
 	read func(ctx context.Context, h *handle) (int64, error)
 	// apply takes the events of one or more revisions, in order.
@@ -36,28 +42,53 @@ type follower struct {
 	settle func(ctx context.Context, rev int64) error
 }
 
-// errEra ends a watch whose data has been replaced.
-var errEra = errors.New("the cluster's data has been replaced")
+var (
+	// errEra ends a watch whose data has been replaced.
+	errEra = errors.New("the cluster's data has been replaced")
+	// errAudit ends a watch after etcd was away. The data may have been replaced by older ones that have gone further, since
+	// then, than what was seen before: neither their revision nor their term tells.
+	errAudit = errors.New("etcd was away: everything is read once more")
+)
+
+// following is the state of follow; its goroutine owns it.
+type following struct {
+	follower
+	c *connection
+	// at is, by key, the last revision that is known. It is an event's: the revision in a response's header may be ahead of
+	// events that are still to come.
+	at [maxKeys]int64
+	// rev is the last revision that is known of any key; 0 means that everything has to be read.
+	rev    int64
+	stream int
+	// back is closed when etcd has been away and is back; audit is when everything has to be read anew then, zero for not at
+	// all.
+	back  <-chan struct{}
+	audit time.Time
+}
 
 // follow runs f until ctx ends. A watch that broke is resumed where it ended; everything is read anew only where history
-// has been compacted, or replaced.
+// has been compacted or replaced, and once each time that etcd was away.
 func follow(ctx context.Context, c *connection, f follower) {
+	s := following{follower: f, c: c, back: c.sight.returned()}
+	s.reached(f.from)
 	bo := newBackoff(watchBase, watchMax)
-	stream := 0
 	for ctx.Err() == nil {
-		began, back := time.Now(), c.sight.returned()
-		err := followOnce(ctx, c, &f, stream)
+		began := time.Now()
+		err := s.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		c.log.Debug("etcd watch ended; opening it again", "watch", f.name, "from", f.from, "err", err)
+		c.log.Debug("etcd watch ended; opening it again", "watch", f.name, "from", s.rev, "err", err)
 		switch {
+		case errors.Is(err, errAudit):
+			s.rev = 0
+			continue
 		case errors.Is(err, errEra), errors.Is(err, rpctypes.ErrCompacted), errors.Is(err, rpctypes.ErrFutureRev):
-			f.from = 0
+			s.rev = 0
 		case rejected(err):
 			// Once a token has expired, a stream refuses every new watch; only a stream of its own gets a new token. Where it is
 			// the password that is refused, only another client will do.
-			stream++
+			s.stream++
 			c.doubt()
 		case errors.Is(err, rpctypes.ErrNoLeader):
 			c.doubt() // the connection may be well: only a look tells when there is a leader again
@@ -67,7 +98,8 @@ func follow(ctx context.Context, c *connection, f follower) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-back:
+		case <-s.back:
+			s.returned()
 			wait(ctx, rand.N(watchSpread))
 			bo.Reset()
 		case <-time.After(bo.NextBackOff()):
@@ -75,82 +107,18 @@ func follow(ctx context.Context, c *connection, f follower) {
 	}
 }
 
-func followOnce(ctx context.Context, c *connection, f *follower, stream int) error {
-	era := c.sight.era()
-	h, err := c.get(ctx)
-	if err != nil {
-		return err
-	}
-	if f.from == 0 {
-		if err := f.readAll(ctx, c, h); err != nil {
-			return err
-		}
-	}
-	wctx := clientv3.WithRequireLeader(ctx)
-	if stream > 0 {
-		wctx = metadata.AppendToOutgoingContext(wctx, "muster-stream", strconv.Itoa(stream))
-	}
-	wctx, cancel := context.WithCancel(wctx)
-	defer cancel()
-
-	var ch [3]clientv3.WatchChan
-	for i, key := range f.keys {
-		opts := []clientv3.OpOption{clientv3.WithRev(f.from + 1)}
-		if key[len(key)-1] == '/' {
-			opts = append(opts, clientv3.WithPrefix())
-		}
-		ch[i] = h.watch(wctx, key, opts...)
-	}
-	for {
-		if err := f.settle(ctx, f.from); err != nil {
-			return err
-		}
-		var r clientv3.WatchResponse
-		var ok bool
-		select {
-		case r, ok = <-ch[0]:
-		case r, ok = <-ch[1]:
-		case r, ok = <-ch[2]:
-		case <-era:
-			return errEra
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		for more := true; more; {
-			if err := watchErr(r, ok); err != nil {
-				return err
-			}
-			f.apply(r.Events)
-			f.from = max(f.from, r.Header.Revision)
-			select { // whatever is there already joins into one settle
-			case r, ok = <-ch[0]:
-			case r, ok = <-ch[1]:
-			case r, ok = <-ch[2]:
-			default:
-				more = false
-			}
-		}
-		c.sight.saw(f.from)
+// returned plans to read everything anew, unless that is planned already.
+func (s *following) returned() {
+	s.back = s.c.sight.returned()
+	if s.audit.IsZero() {
+		s.audit = time.Now().Add(rand.N(s.spread))
 	}
 }
 
-func (f *follower) readAll(ctx context.Context, c *connection, h *handle) error {
-	rev, err := f.read(ctx, h)
-	if err != nil {
-		return err
+// reached notes that everything is known up to a revision.
+func (s *following) reached(rev int64) {
+	s.rev = rev
+	for i := range s.at {
+		s.at[i] = rev
 	}
-	f.from = rev
-	c.sight.saw(rev)
-	c.sight.up(c.log, c.cfg.Endpoints) // who has seen a view must not be told that etcd has never answered
-	return f.settle(ctx, rev)
-}
-
-func watchErr(r clientv3.WatchResponse, ok bool) error {
-	if !ok {
-		return errors.New("closed")
-	}
-	if err := r.Err(); err != nil {
-		return rpctypes.Error(err)
-	}
-	return nil
 }

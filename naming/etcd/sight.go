@@ -33,6 +33,8 @@ type sight struct {
 	link atomic.Pointer[naming.Link]
 	rev  atomic.Int64
 	term atomic.Uint64
+	// cluster is the id of the one that answered first, or of the one that took its place.
+	cluster atomic.Uint64
 
 	// mu guards everything that follows.
 	mu *sync.Mutex
@@ -104,7 +106,9 @@ func (s *sight) down(log *slog.Logger, endpoints []string, err error) {
 // guardSight watches the connection until ctx ends, or until the client has to be made anew.
 //
 // After an etcd that was wiped or restored comes back, clientv3 resumes each watch at a revision that the new data has not
-// reached, and hears nothing until it has. One linearizable read tells: its revision, or its term, is below what was seen.
+// reached, and hears nothing until it has. One linearizable read tells where its revision or its term is below what was seen,
+// or the cluster has another id. Where others have written so much since that none of it shows, only what is there can tell:
+// see errAudit.
 func (c *connection) guardSight(h *handle) error {
 	conn := h.cli.ActiveConnection()
 	due, refused := time.Now(), 0
@@ -213,7 +217,8 @@ func (c *connection) look(h *handle) error {
 
 // judge begins a new era if an answer is older than what was known before it was asked for.
 func (c *connection) judge(now *pb.ResponseHeader, rev int64, term uint64) {
-	if now.Revision < rev || now.RaftTerm < term {
+	cluster := c.sight.cluster.Swap(now.ClusterId)
+	if now.Revision < rev || now.RaftTerm < term || cluster != 0 && cluster != now.ClusterId {
 		c.log.Error("etcd's data has been wiped or restored from a backup; reading everything anew",
 			"revision_seen", rev, "revision_now", now.Revision)
 		c.sight.rev.Store(now.Revision)

@@ -32,7 +32,7 @@ func (d *Driver) Watch(ctx context.Context, service string, emit func(naming.Upd
 		all: map[string]member{},
 	}
 	follow(ctx, d.conn, follower{
-		name: v.dir, keys: []string{v.dir}, read: v.read, apply: v.apply, settle: v.settle,
+		name: v.dir, keys: []string{v.dir}, spread: viewSpread, read: v.read, apply: v.apply, settle: v.settle,
 	})
 	return context.Cause(ctx)
 }
