@@ -8,6 +8,7 @@
 //	<root>/<namespace>/.roster/<group>/<service>/<host:port>    alive, serving or not
 //	<root>/<namespace>/.guard/<group>/<service>                 what the floor's transactions compare
 //	<root>/<namespace>/.operator/<group>/<service>/<host:port>  an operator's order to serve nobody
+//	<root>/<namespace>/.claim/<group>/<service>/<host:port>     another live process's claim to that address, which waits
 //
 // An unmodified registry-etcd resolver with the prefix <root>/<namespace>/<group> sees what Muster registers, and a Muster
 // client sees what an unmodified registry-etcd registers there.

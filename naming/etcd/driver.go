@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/time/rate"
 
 	"github.com/muster-go/muster/naming"
@@ -34,6 +35,8 @@ type Driver struct {
 	closed  bool
 	current *session
 	members map[string]*membership // by roster key; nil while joining
+	// claims are the leases of those that wait, by claim key; nil after Close.
+	claims map[string]clientv3.LeaseID
 }
 
 var (
@@ -57,6 +60,7 @@ func New(cfg Config) (*Driver, error) {
 		cfg: cfg, keys: layout{group: cfg.Namespace.Group()}, conn: newConnection(cfg, creds),
 		complaints: rate.Sometimes{First: 3, Interval: 10 * time.Second},
 		granting:   make(chan struct{}, 1), ctx: ctx, cancel: cancel, members: map[string]*membership{},
+		claims: map[string]clientv3.LeaseID{},
 	}, nil
 }
 
@@ -96,6 +100,7 @@ func (d *Driver) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		err = leaveAll(ctx, members)
+		d.dropClaims(ctx)
 		d.cancel(naming.ErrClosed)
 	}
 	d.wg.Wait()

@@ -112,22 +112,25 @@ func (d *Driver) join(ctx context.Context, inst naming.Instance, keys memberKeys
 // of a Muster process that went before: the new process has yet to show that it is fit.
 func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int64, error) {
 	for range tries {
-		r, err := h.Txn(ctx).Then(
-			clientv3.OpGet(m.keys.roster), clientv3.OpGet(m.keys.serving), clientv3.OpGet(m.keys.operator)).Commit()
+		r, err := h.Txn(ctx).Then(m.keys.all()...).Commit()
 		if err != nil {
 			return 0, fmt.Errorf("etcd: join: %w", err)
 		}
-		roster, serving, op := first(r, 0), first(r, 1), first(r, 2)
+		roster, serving, op, claim := first(r, 0), first(r, 1), first(r, 2), first(r, 3)
 		holder := m.holder(roster, serving)
 		stranger := serving != nil && servingID(serving) == "" // its value stays; Publish decides about it
 		if c.Again && (holder != "" || stranger) {
+			if holder != "" {
+				m.contest(ctx, h, roster, claim, c.Status)
+			}
 			return 0, &naming.TakenError{Service: m.inst.Service, Addr: m.inst.Addr, By: cmp.Or(holder, strangerID)}
 		}
 		cmps := []clientv3.Cmp{
 			clientv3.Compare(clientv3.ModRevision(m.keys.roster), "=", modRevision(roster)),
 			clientv3.Compare(clientv3.ModRevision(m.keys.serving), "=", modRevision(serving)),
-			// The watch begins after the claim, and would not tell of an order that was given, or taken back, before it.
+			// The watch begins after the claim, and would not tell of what was written here, or taken back, before it.
 			clientv3.Compare(clientv3.ModRevision(m.keys.operator), "=", modRevision(op)),
+			clientv3.Compare(clientv3.ModRevision(m.keys.claim), "=", modRevision(claim)),
 		}
 		ops := []clientv3.Op{
 			clientv3.OpPut(m.keys.roster, encodeRoster(m.d.cfg.Namespace, m.inst.ID, c.Status), clientv3.WithLease(m.s.id)),
@@ -150,6 +153,8 @@ func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int6
 		m.status = c.Status
 		m.wrote[m.keys.roster] = t.Header.Revision
 		m.order(op)
+		m.contested(claim)
+		m.d.wg.Go(func() { m.d.dropClaim(m.d.ctx, h, m.keys.claim) }) // it need not wait any more
 		return t.Header.Revision, nil
 	}
 	return 0, errChanged

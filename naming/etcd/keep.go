@@ -14,7 +14,7 @@ import (
 func (m *membership) keep(from int64) {
 	k := &keeper{m: m, trouble: map[string]int64{}}
 	follow(m.ctx, m.d.conn, follower{
-		name: m.keys.roster, keys: []string{m.keys.serving, m.keys.roster, m.keys.operator}, from: from,
+		name: m.keys.roster, keys: []string{m.keys.serving, m.keys.roster, m.keys.operator, m.keys.claim}, from: from, spread: ownSpread,
 		read: k.read, apply: k.apply, settle: k.settle,
 	})
 	cause := context.Cause(m.ctx)
@@ -42,34 +42,39 @@ func (k *keeper) read(ctx context.Context, h *handle) (int64, error) {
 	m := k.m
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	r, err := h.Txn(ctx).Then(
-		clientv3.OpGet(m.keys.roster), clientv3.OpGet(m.keys.serving), clientv3.OpGet(m.keys.operator)).Commit()
+	r, err := h.Txn(ctx).Then(m.keys.all()...).Commit()
 	if err != nil {
 		return 0, err
 	}
 	m.order(first(r, 2))
-	// Where history was lost, what was written may be gone, whatever revision it had.
+	m.contested(first(r, 3))
 	m.op <- struct{}{}
-	clear(m.wrote)
-	<-m.op
-	k.trouble[m.keys.roster], k.trouble[m.keys.serving] = r.Header.Revision, r.Header.Revision
+	defer func() { <-m.op }()
+	for i, key := range []string{m.keys.roster, m.keys.serving} {
+		kv := first(r, i)
+		if kv != nil && kv.ModRevision == m.wrote[key] && clientv3.LeaseID(kv.Lease) == m.s.id {
+			continue // as it was written
+		}
+		delete(m.wrote, key) // where history was lost, that is gone, whatever revision it had
+		k.trouble[key] = r.Header.Revision
+	}
 	return r.Header.Revision, nil
 }
 
 func (k *keeper) apply(events []*clientv3.Event) {
 	m := k.m
 	for _, e := range events {
-		put := e.Type == clientv3.EventTypePut
-		if string(e.Kv.Key) == m.keys.operator {
-			if put {
-				m.order(e.Kv)
-			} else {
-				m.order(nil)
-			}
-			continue
+		key, now := string(e.Kv.Key), e.Kv
+		if e.Type == clientv3.EventTypeDelete {
+			now = nil
 		}
-		if !put || clientv3.LeaseID(e.Kv.Lease) != m.s.id {
-			k.trouble[string(e.Kv.Key)] = e.Kv.ModRevision
+		switch {
+		case key == m.keys.operator:
+			m.order(now)
+		case key == m.keys.claim:
+			m.contested(now)
+		case now == nil, clientv3.LeaseID(now.Lease) != m.s.id:
+			k.trouble[key] = e.Kv.ModRevision
 		}
 	}
 }

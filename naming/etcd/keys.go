@@ -3,6 +3,8 @@ package etcd
 import (
 	"strings"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"github.com/muster-go/muster/naming"
 )
 
@@ -21,8 +23,10 @@ func (l layout) guard(service string) string { return ".guard/" + l.group + "/" 
 
 func (l layout) operator(service string) string { return ".operator/" + l.group + "/" + service + "/" }
 
+func (l layout) claim(service string) string { return ".claim/" + l.group + "/" + service + "/" }
+
 // memberKeys are the keys of one instance.
-type memberKeys struct{ serving, roster, guard, operator string }
+type memberKeys struct{ serving, roster, guard, operator, claim string }
 
 func (l layout) member(service, addr string) memberKeys {
 	return memberKeys{
@@ -30,7 +34,13 @@ func (l layout) member(service, addr string) memberKeys {
 		roster:   l.roster(service) + addr,
 		guard:    l.guard(service),
 		operator: l.operator(service) + addr,
+		claim:    l.claim(service) + addr,
 	}
+}
+
+// all reads the roster's, the serving, the operator's and the claim's key, in this order.
+func (k memberKeys) all() []clientv3.Op {
+	return []clientv3.Op{clientv3.OpGet(k.roster), clientv3.OpGet(k.serving), clientv3.OpGet(k.operator), clientv3.OpGet(k.claim)}
 }
 
 // addrOf returns the address in a key below dir; ok is false where the rest can't be one.

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,9 +49,11 @@ type membership struct {
 	wrote    map[string]int64 // by key, the revision of the last own write
 
 	// mu guards everything that follows.
-	mu     sync.Mutex
-	notice naming.Notice
-	err    error
+	mu       sync.Mutex
+	notice   naming.Notice
+	stranger string // who writes the serving key
+	rival    string // who waits for the address
+	err      error
 }
 
 var _ naming.Membership = (*membership)(nil)
@@ -78,11 +81,12 @@ func (m *membership) Notice() naming.Notice {
 	return m.notice
 }
 
-// say replaces the notice by what change makes of it.
+// say replaces the notice by what change makes of it, and of what the conflict is made of.
 func (m *membership) say(change func(*naming.Notice)) {
 	m.mu.Lock()
 	before := m.notice
 	change(&m.notice)
+	m.notice.Conflict = cmp.Or(m.stranger, m.rival)
 	same := before == m.notice
 	m.mu.Unlock()
 	if same {

@@ -36,7 +36,7 @@ func (m *membership) write(ctx context.Context, h *handle) error {
 		if t.Succeeded {
 			if m.serving {
 				m.listed, m.marked, m.unsure = true, false, false
-				m.say(func(n *naming.Notice) { n.Conflict = "" })
+				m.say(func(*naming.Notice) { m.stranger = "" })
 			}
 			return nil
 		}
@@ -122,7 +122,7 @@ func (m *membership) mayReplace(kv *mvccpb.KeyValue) error {
 	if m.Notice().Conflict != what {
 		m.log.Error("somebody else keeps writing this instance's serving key; find it and stop it, or advertise another address", "by", by)
 	}
-	m.say(func(n *naming.Notice) { n.Conflict = what })
+	m.say(func(*naming.Notice) { m.stranger = what })
 	return errConflict
 }
 

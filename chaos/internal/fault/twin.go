@@ -12,7 +12,7 @@ import (
 func twin() rig.Scenario {
 	return rig.Scenario{
 		Name: "twin", Fault: "a second live process at the same address",
-		Promise: "the later one has it, the earlier one waits and says so, no flapping; back when it goes",
+		Promise: "the later one has it, the earlier one waits, both say so, no flapping; back when it goes",
 		Run: func(ctx context.Context, w *rig.World) error {
 			first := w.Of(rig.ServiceA)[0]
 			second, err := w.SpawnListening(ctx, rig.ServiceA, "MUSTER_ADVERTISE_ADDR="+first.Addr)
@@ -29,11 +29,13 @@ func twin() rig.Scenario {
 			if err := second.AwaitLog(lctx, "claimed the address of another process", first.Addr); err != nil {
 				return err
 			}
-			if err := first.AwaitHealth(lctx, "a conflict", conflict); err != nil {
-				return err
-			}
-			if err := first.AwaitLog(lctx, "conflict in the registry", first.Addr); err != nil {
-				return err
+			for _, i := range []*rig.Instance{first, second} {
+				if err := i.AwaitHealth(lctx, "a conflict", conflict); err != nil {
+					return err
+				}
+				if err := i.AwaitLog(lctx, "conflict in the registry", first.Addr); err != nil {
+					return err
+				}
 			}
 			before, err := w.Observer.Client().Get(ctx, first.Key())
 			if err != nil {
@@ -55,7 +57,7 @@ func twin() rig.Scenario {
 			if err := first.AwaitHealth(lctx, "waiting, with a conflict", func(r rig.Registration) bool { return r.State == "waiting" && conflict(r) }); err != nil {
 				return err
 			}
-			if err := second.AwaitHealth(lctx, "serving, without a conflict", func(r rig.Registration) bool { return r.State == "serving" && !conflict(r) }); err != nil {
+			if err := second.AwaitHealth(lctx, "serving, with a conflict", func(r rig.Registration) bool { return r.State == "serving" && conflict(r) }); err != nil {
 				return err
 			}
 			first.Expect(rig.Serving)

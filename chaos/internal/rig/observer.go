@@ -222,6 +222,7 @@ func (o *Observer) Look(ctx context.Context) (View, error) {
 			continue
 		case strings.Contains(k, "/.roster/"):
 			v.Roster[k] = string(kv.Value)
+		case strings.Contains(k, "/.claim/"):
 		case !strings.Contains(string(kv.Value), leavingMark):
 			v.Serving[k] = string(kv.Value)
 		}
