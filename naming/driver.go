@@ -115,7 +115,8 @@ type Membership interface {
 type Notice struct {
 	// Offline is set while an operator keeps the instance out.
 	Offline *Offline
-	// Conflict says, in words for a person, that somebody else writes what is this instance's; empty while nobody does.
+	// Conflict says, in words for a person, that somebody else writes what is this instance's, or waits for its address;
+	// empty while nobody does.
 	Conflict string
 }
 

@@ -23,7 +23,8 @@
 //  4. A withdrawal or leave is announced by a mark in the serving value before the key is deleted; but while etcd is out of
 //     space, when it refuses every write and only deletes, the key just goes.
 //  5. A deleted or overwritten key of an own instance is noticed by watch and mended at once.
-//  6. When the cluster's data has been wiped or restored, which etcd's client does not notice, each view is read anew.
+//  6. When the cluster's data has been wiped or restored, which etcd's client does not notice, each view is read anew; and
+//     once, within five seconds, whenever etcd was away, since nothing may tell.
 //  7. Values that are no instances are skipped, counted and logged at a bounded rate.
 //
 // A Driver is safe for concurrent use. It connects at its first use, in the background, and every call is bounded by its

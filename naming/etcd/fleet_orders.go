@@ -49,13 +49,6 @@ func (d *Driver) SetOffline(ctx context.Context, service, addr, by string, until
 	return id, err
 }
 
-// disown revokes the lease of an order that was not given, even where ctx has ended.
-func (d *Driver) disown(ctx context.Context, h *handle, lease clientv3.LeaseID) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grantGrace)
-	defer cancel()
-	_, _ = h.cli.Revoke(ctx, lease)
-}
-
 // putOrder writes an order for the instance that is there when it commits, and returns that one's id.
 func (d *Driver) putOrder(ctx context.Context, h *handle, keys memberKeys, o order, opts ...clientv3.OpOption) (string, error) {
 	for range tries {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"go.etcd.io/etcd/api/v3/authpb"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/muster-go/muster/naming"
 )
@@ -59,67 +58,6 @@ func (p *RolesPlan) Sets(root, namespace string) bool {
 // SetsRoot reports whether the plan makes the user root, with the spec's password.
 func (p *RolesPlan) SetsRoot() bool {
 	return slices.ContainsFunc(p.Steps, func(s RolesStep) bool { return s.user == rootName && s.kind == addUser })
-}
-
-type stepKind int
-
-const (
-	addRole stepKind = iota
-	grantPrefix
-	revokeGrant
-	addUser
-	setPassword
-	giveRole
-	takeRole
-	enableAuth
-)
-
-// RolesStep is one call of etcd's. Its text holds no secret.
-type RolesStep struct {
-	kind       stepKind
-	role, user string
-	from, to   string // of a grant
-	password   string
-	why        string
-}
-
-// String says what the step does.
-func (s RolesStep) String() string {
-	var text string
-	switch s.kind {
-	case addRole:
-		text = fmt.Sprintf("add role %q", s.role)
-	case grantPrefix:
-		text = fmt.Sprintf("grant role %q to read and write every key below %q", s.role, s.from)
-	case revokeGrant:
-		text = fmt.Sprintf("revoke from role %q the grant on %s", s.role, rangeText(s.from, s.to))
-	case addUser:
-		text = fmt.Sprintf("add user %q with a password", s.user)
-	case setPassword:
-		text = fmt.Sprintf("set the password of user %q", s.user)
-	case giveRole:
-		text = fmt.Sprintf("give user %q the role %q", s.user, s.role)
-	case takeRole:
-		text = fmt.Sprintf("take the role %q from user %q", s.role, s.user)
-	case enableAuth:
-		text = "turn authentication on: from then on etcd answers nobody without a user"
-	}
-	if s.why != "" {
-		text += ", " + s.why
-	}
-	return text
-}
-
-func rangeText(from, to string) string {
-	switch to {
-	case "":
-		return fmt.Sprintf("the key %q", from)
-	case "\x00":
-		return fmt.Sprintf("every key from %q on", from)
-	case clientv3.GetPrefixRangeEnd(from):
-		return fmt.Sprintf("every key below %q", from)
-	}
-	return fmt.Sprintf("the keys from %q to %q", from, to)
 }
 
 // rolesState is what etcd has of roles and users.
@@ -227,24 +165,6 @@ func (p *RolesPlan) planNamespace(root string, has rolesState, u RolesUser) erro
 	return nil
 }
 
-// namesake returns the key root and namespace below which a key is, with slashes, where these are others that make the same
-// role's name: muster and dev-eu do, and so do muster-dev and eu.
-func namesake(role, root, key string) string {
-	otherRoot, rest, _ := strings.Cut(key, "/")
-	ns, _, ok := strings.Cut(rest, "/")
-	if !ok || otherRoot == root || RoleName(otherRoot, ns) != role {
-		return ""
-	}
-	return otherRoot + "/" + ns + "/"
-}
-
-// reaches reports whether a role may do anything below the key root but outside of own.
-func (has rolesState) reaches(root, role string, own keyRange) bool {
-	return role == rootName || slices.ContainsFunc(has.roles[role], func(p *authpb.Permission) bool {
-		return rangeOf(p).beyond(root, own)
-	})
-}
-
 // noteOthers tells of everybody else who may reach into the namespaces.
 func (p *RolesPlan) noteOthers(root string, has rolesState, want RolesSpec) {
 	for role := range has.roles {
@@ -270,34 +190,4 @@ func (p *RolesPlan) noteOthers(root string, has rolesState, want RolesSpec) {
 	if !has.auth && !want.EnableAuth {
 		p.Notes = append(p.Notes, "authentication is off: roles hold nobody back until it is turned on")
 	}
-}
-
-// keyRange is the keys from one to another, the latter not included; "\x00" as its end means all that follow.
-type keyRange struct{ from, to string }
-
-func ownRange(root, namespace string) keyRange {
-	from := root + "/" + namespace + "/"
-	return keyRange{from, clientv3.GetPrefixRangeEnd(from)}
-}
-
-func rangeOf(p *authpb.Permission) keyRange {
-	r := keyRange{string(p.Key), string(p.RangeEnd)}
-	if r.to == "" {
-		r.to = r.from + "\x00"
-	}
-	return r
-}
-
-// beyond reports whether any key below the key root is in r and not in own.
-func (r keyRange) beyond(root string, own keyRange) bool {
-	begin := root + "/"
-	end := clientv3.GetPrefixRangeEnd(begin)
-	if r.from == "\x00" { // etcd's own way to write the first key
-		r.from = ""
-	}
-	from, to := max(r.from, begin), r.to
-	if to == "\x00" || to > end {
-		to = end
-	}
-	return from < to && (from < own.from || to > own.to)
 }

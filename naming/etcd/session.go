@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -30,13 +29,6 @@ type session struct {
 	// d.mu guards everything that follows.
 	members int
 	debris  []leftover
-}
-
-// leftover is a membership that may have left keys behind, on a lease that others keep alive: etcd did not answer its join,
-// or its leave, and may have done all of it, a part, or nothing.
-type leftover struct {
-	keys memberKeys
-	id   string // the instance's
 }
 
 // session returns the process's session, taking a lease where there is none. The caller holds it until release.
@@ -67,46 +59,6 @@ func (d *Driver) session(ctx context.Context, h *handle) (*session, error) {
 	d.mu.Unlock()
 	d.wg.Go(s.run)
 	return s, nil
-}
-
-// grantGrace is how long a grant may go on after nobody wants it any more.
-const grantGrace = time.Second
-
-// grant takes a lease. Once etcd has been asked for one, the answer is waited for even where ctx ends meanwhile, as it does
-// when a service is deregistered while it still joins: else the lease would stay, without keys and without an owner, until
-// it has run out.
-func (d *Driver) grant(ctx context.Context, h *handle, seconds int64) (clientv3.LeaseID, error) {
-	gctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(grantGrace, cancel) })
-	type answer struct {
-		id  clientv3.LeaseID
-		err error
-	}
-	got := make(chan answer)
-	d.wg.Go(func() {
-		defer cancel()
-		defer unhook()
-		var a answer
-		r, err := h.cli.Grant(gctx, seconds)
-		if a.err = err; err == nil {
-			a.id = r.ID
-		}
-		select {
-		case got <- a:
-		case <-ctx.Done():
-			if err == nil {
-				rctx, stop := context.WithTimeout(context.WithoutCancel(ctx), grantGrace)
-				defer stop()
-				_, _ = h.cli.Revoke(rctx, r.ID)
-			}
-		}
-	})
-	select {
-	case a := <-got:
-		return a.id, a.err
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
 }
 
 // release gives a session back. The last to go revokes the lease: earlier would take the process's other services along.
@@ -203,68 +155,5 @@ func (s *session) renew(ctx context.Context, healthy func()) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}
-}
-
-// sweep deletes what a leave could not delete while etcd was away, and what the living lease would keep listed. It does so
-// beside the renewals, which must not wait for it.
-func (s *session) sweep(h *handle) {
-	s.d.mu.Lock()
-	debris := s.debris
-	s.debris = nil
-	s.d.mu.Unlock()
-	if len(debris) == 0 {
-		return
-	}
-	s.d.wg.Go(func() {
-		for _, l := range debris {
-			if err := s.clean(s.ctx, h, l); err != nil {
-				s.litter(l)
-			}
-		}
-	})
-}
-
-// clean deletes the keys of a leftover that are on this lease and still those of its instance: the address may have been
-// joined anew, by this process too, and then these are the new membership's.
-func (s *session) clean(ctx context.Context, h *handle, l leftover) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	s.d.mu.Lock()
-	_, taken := s.d.members[l.keys.roster]
-	s.d.mu.Unlock()
-	if taken {
-		return nil
-	}
-	t, err := h.Txn(ctx).Then(clientv3.OpGet(l.keys.roster), clientv3.OpGet(l.keys.serving)).Commit()
-	if err != nil {
-		return err
-	}
-	for n := range 2 {
-		kv := first(t, n)
-		if kv == nil || clientv3.LeaseID(kv.Lease) != s.id {
-			continue
-		}
-		id := servingID(kv)
-		if e, ok := decodeRoster(s.d.cfg.Namespace, kv.Value); n == 0 && ok {
-			id = e.ID
-		}
-		if id != l.id {
-			continue
-		}
-		if _, err := h.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(string(kv.Key)), "=", kv.ModRevision)).
-			Then(clientv3.OpDelete(string(kv.Key))).Commit(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// litter notes a membership whose keys are to be deleted at the next renewal.
-func (s *session) litter(l leftover) {
-	s.d.mu.Lock()
-	defer s.d.mu.Unlock()
-	if !slices.Contains(s.debris, l) { // a join that fails is tried again and again
-		s.debris = append(s.debris, l)
 	}
 }
