@@ -12,7 +12,7 @@ func All() []rig.Scenario {
 	return []rig.Scenario{
 		nodeRestart(), leaderKilled(), majorityLost(),
 		outage("outage-30s", "3 x TTL", 3*realTTL), outage("outage-3m", "3 min", 3*time.Minute),
-		frozenFlapping(), cutFlapping(), wiped(), restoredOlder(), compacted(),
+		frozenFlapping(), cutFlapping(), wiped(), restoredOlder(), restoredFurther(), compacted(),
 		delayed(300), delayed(2000),
 		blackHole("both", rig.Both), blackHole("to-etcd", rig.Up), blackHole("from-etcd", rig.Down), instanceCut(), instancesCut(), callerCut(),
 		noSpace(), tokenExpires(),

@@ -71,8 +71,11 @@ func round(ctx context.Context, w *rig.World, n int) error {
 		of := w.Of(services[k])
 		i := of[r.IntN(len(of))]
 		line += fmt.Sprintf(", %s of %s", l.name, i.Name)
-		if out.blind {
-			w.Blind(time.Now(), began.Add(hold+soakSoon), i.Service, unheard(hold+soon), "the caller is cut off")
+		switch until := began.Add(hold + soakSoon); {
+		case out.blind:
+			w.Blind(time.Now(), until, i.Service, unheard(hold+soon), "the caller is cut off")
+		case out.mute && l.closes: // when all have vanished, those that accept connections are kept: this one, too, while it drains
+			w.Blind(time.Now(), until, i.Service, unheard(hold+soon), "cut off, it could not say that it leaves")
 		}
 		at := time.Now()
 		end, err := l.begin(ctx, w, i)
@@ -82,7 +85,7 @@ func round(ctx context.Context, w *rig.World, n int) error {
 		if end != nil {
 			ends = append(ends, end)
 		}
-		if l.closes && out.blind {
+		if l.closes && (out.blind || out.mute) {
 			w.Excuse(at, time.Now().Add(100*time.Millisecond), i.Service, 3, unheardClose)
 		}
 	}

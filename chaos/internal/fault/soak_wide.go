@@ -13,6 +13,7 @@ type wide struct {
 	name  string
 	up    bool // etcd answers the observer meanwhile
 	blind bool // the caller may not hear of what happens
+	mute  bool // the instances can't tell what happens to them
 	begin func(ctx context.Context, w *rig.World) (end func() error, err error)
 }
 
@@ -108,7 +109,7 @@ func wides() []wide {
 		{name: "black hole to etcd", up: true, blind: true, begin: cutAll(func(l *rig.Lane) error { return l.Swallow(rig.Up) }, everybody)},
 		{name: "black hole from etcd", up: true, blind: true, begin: cutAll(func(l *rig.Lane) error { return l.Swallow(rig.Down) }, everybody)},
 		{name: "delay of 300 ms", up: true, blind: true, begin: cutAll(func(l *rig.Lane) error { return l.Delay(300) }, everybody)},
-		{name: "instances cut", up: true, begin: cutAll(cut, instances)},
+		{name: "instances cut", up: true, mute: true, begin: cutAll(cut, instances)},
 		{name: "caller cut", up: true, blind: true, begin: cutAll(cut, caller)},
 	}
 }
