@@ -1,20 +1,15 @@
 package gate
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/muster-go/muster/naming"
 )
-
-// lookupLimit bounds the one look-up of an advertised name: Register is called with a framework's lock held.
-const lookupLimit = time.Second
 
 // processWide is where an address comes from that holds for every service of the process.
 const processWide = "Options.Advertise (MUSTER_ADVERTISE_ADDR or KITEX_*_TO_REGISTRY)"
@@ -145,7 +140,8 @@ func (g *Gate) fromListener(s Spec, hp hostPort, field string) (hostPort, string
 	return hp, from, nil
 }
 
-// checkHost refuses loopback where that is asked for, and names that don't exist. A name of which this machine knows nothing
+// checkHost refuses loopback where that is asked for. A name that does not resolve is no more than logged: Kubernetes, for
+// one, publishes a pod's only once the pod is ready. A name of which this machine knows nothing
 // but loopback may be another machine's answer elsewhere (Debian has 127.0.1.1 for the machine's own name), but nothing
 // here can tell, and a client for which it is loopback, too, would call whatever listens on that port beside it.
 func (g *Gate) checkHost(service, host, from string) error {
@@ -160,14 +156,12 @@ func (g *Gate) checkHost(service, host, from string) error {
 		return fmt.Errorf("gate: %w: %s would be advertised as %s (from %s), which is loopback, in namespace %q; %s",
 			naming.ErrInvalid, service, host, from, g.o.Namespace.Name(), hint)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookupLimit)
-	defer cancel()
-	ips, err := g.host.lookup(ctx, host)
+	ips, err := g.names.resolve(g.host, host)
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Errorf("gate: %w: %s would be advertised as %q (from %s), a name that does not resolve; %s",
-			naming.ErrInvalid, service, host, from, hint)
+		g.log.Error("the advertised name does not resolve here, yet; who finds it neither can't call this instance; "+hint,
+			"service", service, "host", host, "from", from)
 	case err != nil:
 		g.log.Warn("could not look the advertised name up", "service", service, "host", host, "error", err)
 	case !usable(ips) && g.o.RefuseLoopback:

@@ -45,6 +45,8 @@ type Gate struct {
 	o    Options
 	log  *slog.Logger
 	host host
+	// names is what is known of the names that are advertised.
+	names lookedUp
 	// floored says that the driver can keep a floor; otherwise each is strict.
 	floored bool
 	strict  sync.Once // logs that it is not

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
+	"time"
 )
 
 // host is what a gate asks the machine; tests put their own answers in.
@@ -31,6 +33,33 @@ func machine() host {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 		},
 	}
+}
+
+// lookedUp is the last look-up of an advertised name. A server that has several names registers each of them, all at one
+// host: it is asked for once.
+type lookedUp struct {
+	mu   sync.Mutex // held while looking up
+	name string
+	at   time.Time
+	ips  []netip.Addr
+	err  error
+}
+
+// lookupLimit bounds a look-up, since Register is called with a framework's lock held; lookupAge is how old the last one may
+// be.
+const lookupLimit, lookupAge = time.Second, 5 * time.Second
+
+// resolve looks a name up, unless that has just been done.
+func (l *lookedUp) resolve(h host, name string) ([]netip.Addr, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.name != name || time.Since(l.at) > lookupAge {
+		ctx, cancel := context.WithTimeout(context.Background(), lookupLimit)
+		defer cancel()
+		l.ips, l.err = h.lookup(ctx, name)
+		l.name, l.at = name, time.Now()
+	}
+	return l.ips, l.err
 }
 
 // targets are addresses that no machine has (RFC 5737, RFC 3849): what leads to them is the default route.

@@ -363,12 +363,16 @@ func TestACallThatCannotResolve(t *testing.T) {
 	t.Parallel()
 	closed := openCatalog(t, newWorld("test"))
 	_ = closed.Close()
+	used := openCatalog(t, newWorld("test"))
+	_ = newClient(t, WithResolver(used))
+	_ = used.Close()
 	for name, tt := range map[string]struct {
 		cli  echosvc.Client
 		want string
 	}{
 		"nil catalog":    {newClient(t, WithResolver(nil)), "nil catalog"},
 		"closed catalog": {newClient(t, WithResolver(closed)), "closed"},
+		"used catalog":   {newClient(t, WithResolver(used)), "closed"},
 		"bad name":       {newClient(t, WithResolver(openCatalog(t, newWorld("test"))), client.WithMiddleware(to("a/b"))), "'/'"},
 	} {
 		_, err := say(t, tt.cli)

@@ -2,8 +2,6 @@ package kitexext
 
 import (
 	"net"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +23,6 @@ type instance struct {
 	addr   net.Addr
 	weight int // here, since balancers ask for it thousands of times when they are rebuilt
 	of     *naming.Instance
-	gone   atomic.Bool // no longer in the latest list
 }
 
 func newInstance(of *naming.Instance) *instance {
@@ -138,10 +135,7 @@ func (c *converter) settle(now time.Time) *list {
 
 // has reports whether the address is in the latest list.
 func (c *converter) has(addr string) bool {
-	_, ok := slices.BinarySearchFunc(c.last.Load().result.Instances, addr, func(i discovery.Instance, addr string) int {
-		return strings.Compare(i.(*instance).of.Addr, addr)
-	})
-	return ok
+	return has(c.last.Load().view, addr)
 }
 
 // convert returns the list of v, or a newer one if there is one already.
@@ -168,7 +162,6 @@ func (c *converter) convert(v *catalog.View) *list {
 	for n := front; n < len(out)-back; n++ {
 		i := v.Instances[n]
 		for len(prev) > 0 && prev[0].(*instance).of.Addr < i.Addr {
-			prev[0].(*instance).gone.Store(true)
 			prev = prev[1:]
 		}
 		if len(prev) > 0 && prev[0].(*instance).of == i {
@@ -176,12 +169,6 @@ func (c *converter) convert(v *catalog.View) *list {
 		} else {
 			out[n] = newInstance(i)
 		}
-		if len(prev) > 0 && prev[0].(*instance).of.Addr == i.Addr {
-			prev = prev[1:] // still there, if only as another instance of that address
-		}
-	}
-	for _, i := range prev {
-		i.(*instance).gone.Store(true)
 	}
 	l := &list{of: c, made: time.Now(), seq: v.Seq, revision: v.Revision, view: v.Instances, result: discovery.Result{Cacheable: true, CacheKey: v.Service, Instances: out}}
 	c.last.Store(l)

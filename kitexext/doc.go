@@ -11,8 +11,8 @@
 //
 //  1. The view that the catalog has is what picks are made of. A change in the registry is pushed to the client's balancer
 //     as soon as the catalog has it; Kitex's ticks and what its cache holds make no difference to a pick.
-//  2. No call waits for the registry, but for the first view of its service: until the call's own deadline, or the
-//     catalog's FirstWait. Where nothing is known of a service, calls fail with Kitex's ErrServiceDiscovery at once.
+//  2. No call waits for the registry, but for the first view of its service: until the call's own timeout, or the
+//     catalog's FirstWait (opening a stream: FirstWait). Where nothing is known of a service, calls fail with Kitex's ErrServiceDiscovery at once.
 //  3. Where every instance has left, calls fail with Kitex's ErrNoMoreInstance; none goes to one that has left.
 //  4. Every option of Kitex's stays as it is, before and after WithResolver: balancers, lbcache options, retries, circuit
 //     breakers, streaming. The default balancer is shared by all clients of a catalog, another by nobody unless its lbcache
@@ -42,7 +42,7 @@
 //	consistent hash, 100 nodes for each weight   2000 ms   1000 ms
 //
 // So a large service with unequal weights is best served by loadbalance.NewWeightedRandomWithAliasMethodBalancer or the
-// interleaved one. While a rebuild of more than 1 ms is waited for, what has left is skipped all the same; balancers that
+// interleaved one. While a rebuild runs or is waited for, what has left is skipped all the same; balancers that
 // recycle their pickers, as the consistent hash does, can't be helped that way and lag by the rebuild.
 //
 // # What is not pushed

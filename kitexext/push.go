@@ -20,8 +20,6 @@ const (
 	pace = 2
 	// cheap is what a rebuild may take without a wait.
 	cheap = 100 * time.Microsecond
-	// costly is from when on a picker gets a guard until the next rebuild.
-	costly = time.Millisecond
 )
 
 // Push tells of a change that has reached a balancer.
@@ -142,7 +140,6 @@ func (p *pusher) run() {
 				changed = nil // the catalog is closed; its Close ends this too
 				continue
 			}
-			// Reading the list marks what has gone, which a guard obeys at once, whenever the rebuilding comes.
 			pending = p.latest() != nil
 		}
 		if pending && !paused {

@@ -39,8 +39,8 @@ func (p *pusher) build(l *list) time.Duration {
 	}
 	picker := lasting(p.b.inner, res)
 	cost := time.Since(start)
-	if picker != nil && cost >= costly {
-		picker = &guard{picker: picker, of: l.of}
+	if picker != nil {
+		picker = &guard{picker: picker, sub: p.sub, seq: seq, lists: &p.b.r.lists}
 	}
 	p.ready.Store(&ready{picker: picker, result: res})
 	p.seq, p.prev = seq, instances

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/cloudwego/kitex/pkg/discovery"
 	"github.com/cloudwego/kitex/pkg/registry"
@@ -33,7 +34,8 @@ func (o *registryOptions) specs(info *registry.Info) ([]gate.Spec, error) {
 		Service: name, Listen: info.Addr, Advertise: o.advertise, Weight: weight, Tags: tags,
 		Floor: o.floor, DrainDelay: o.drain,
 	}
-	if info.Addr != nil {
+	// The network of a listener that a sidecar stands before, a Unix socket's, is not what others dial.
+	if info.Addr != nil && (info.SkipListenAddr || strings.HasPrefix(info.Addr.Network(), "tcp")) {
 		spec.Network = info.Addr.Network()
 	}
 	if info.SkipListenAddr && info.Addr != nil {

@@ -38,6 +38,14 @@ func TestSpecs(t *testing.T) {
 			info: registry.Info{ServiceName: "user-svc", Addr: listener, Weight: 10},
 			want: []gate.Spec{{Service: "user-svc", Network: "tcp", Listen: listener, Weight: 10, Tags: map[string]string{}}},
 		},
+		"behind a sidecar": {
+			opts: []RegistryOption{Service("user-svc"), Advertise("10.1.2.3:8888")},
+			info: registry.Info{Addr: &net.UnixAddr{Name: "/run/user.sock", Net: "unix"}, Weight: 10},
+			want: []gate.Spec{{
+				Service: "user-svc", Listen: &net.UnixAddr{Name: "/run/user.sock", Net: "unix"}, Advertise: "10.1.2.3:8888",
+				Weight: 10, Tags: map[string]string{},
+			}},
+		},
 		"two names": {
 			opts: []RegistryOption{Service("user-svc")},
 			info: registry.Info{ServiceName: "users", Addr: listener},

@@ -100,7 +100,13 @@ func resolverOf(c *catalog.Catalog) (*resolver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kitexext: WithResolver: %w", err)
 	}
-	return x.(*resolver), nil
+	r := x.(*resolver)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, fmt.Errorf("kitexext: WithResolver: %w", catalog.ErrClosed)
+	}
+	return r, nil
 }
 
 // Name implements discovery.Resolver.
@@ -114,7 +120,9 @@ func (r *resolver) Target(_ context.Context, target rpcinfo.EndpointInfo) string
 // Resolve implements discovery.Resolver. An error, on which Kitex keeps what it had, means that nothing is known of the
 // service; where all its instances have left, the answer is an empty list, on which calls fail with no instance.
 func (r *resolver) Resolve(ctx context.Context, service string) (discovery.Result, error) {
-	v, err := r.c.Lookup(ctx, service)
+	// Kitex has all calls wait for the answer that the first of them asked for: its deadline is not the others'. It obeys
+	// that itself; what is waited for here ends with the catalog's FirstWait.
+	v, err := r.c.Lookup(context.WithoutCancel(ctx), service)
 	if err != nil {
 		return discovery.Result{}, fmt.Errorf("kitexext: resolve %q in %s: %w", service, r.c.Scope(), err)
 	}

@@ -1,8 +1,10 @@
 package kitexext
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cloudwego/kitex/client"
@@ -46,4 +48,19 @@ func TestOptionsThatKitexTakesForEqual(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Kitex has all calls wait for what the first of them asked: a short deadline of that one is not the others'.
+func TestTheFirstCallsDeadlineIsItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newBench(t, nil)
+		defer x.b.release(nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		time.AfterFunc(80*time.Millisecond, func() { x.w.set("echo", at("10.0.0.1:1")) })
+		res, err := x.r.Resolve(ctx, "echo")
+		if err != nil || len(res.Instances) != 1 {
+			t.Errorf("%v, %v", res.Instances, err)
+		}
+	})
 }

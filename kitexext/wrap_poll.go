@@ -112,6 +112,7 @@ func keepPointers(list, old []*naming.Instance) {
 
 // skip logs which instances are left out, when that changes.
 func (p *poll) skip(now map[string]string) {
+	p.w.skipped(len(now))
 	if !maps.Equal(now, p.skipping) && len(now) > 0 {
 		addr := slices.Min(slices.Collect(maps.Keys(now)))
 		p.w.o.log.Warn("some of the resolver's instances can't be called and are left out", "scope", p.w.scope,

@@ -86,6 +86,13 @@ func (w *WrappedResolver) Link() naming.Link {
 	return w.link
 }
 
+// skipped counts what one answer of the resolver had that is left out.
+func (w *WrappedResolver) skipped(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.link.Skipped += int64(n)
+}
+
 // Close ends every watch. The resolver is not closed: Kitex's interface has no way to do that.
 func (w *WrappedResolver) Close() error {
 	w.mu.Lock()

@@ -217,6 +217,9 @@ func TestViews(t *testing.T) {
 		if len(first) != 3 || first[0].Addr != "10.0.0.1:80" || first[1].Addr != "10.0.0.2:80" || first[2].Addr != "10.0.0.3:80" {
 			t.Fatalf("%v", first)
 		}
+		if n := w.Link().Skipped; n != 3 {
+			t.Errorf("%d values were counted as no instances, want the unspecified address, the socket, and what has none", n)
+		}
 		if first[0].Weight != naming.DefaultWeight || first[1].Weight != 7 || first[2].Weight != naming.MaxWeight {
 			t.Errorf("weights %d %d %d", first[0].Weight, first[1].Weight, first[2].Weight)
 		}
