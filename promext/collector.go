@@ -7,8 +7,8 @@ import (
 	"github.com/muster-go/muster/health"
 )
 
-// NewCollector returns a collector of what the monitor and the catalog know. Either may be nil: a process that only serves
-// has no use for a catalog. It starts nothing, holds no state of its own, may be used by several registries at once, and
+// NewCollector returns a collector of what the monitor and the catalog know. Either may be nil. Pass the catalog also
+// where the process only serves: muster_registry_up and muster_registry_skipped_values_total come from it. It starts nothing, holds no state of its own, may be used by several registries at once, and
 // goes on showing what was known last after either has been closed.
 func NewCollector(h *health.Monitor, c *catalog.Catalog) prometheus.Collector {
 	var parts group

@@ -104,13 +104,13 @@ muster_probe_failures_total{probe="redis"} 1
 muster_probe_failures_total{probe="search"} 0
 # HELP muster_registration_state 1 for where the registration stands.
 # TYPE muster_registration_state gauge
-muster_registration_state{addr="10.0.0.1:8881",service="order-svc",state="draining"} 0
-muster_registration_state{addr="10.0.0.1:8881",service="order-svc",state="gone"} 0
-muster_registration_state{addr="10.0.0.1:8881",service="order-svc",state="held"} 0
-muster_registration_state{addr="10.0.0.1:8881",service="order-svc",state="offline"} 0
-muster_registration_state{addr="10.0.0.1:8881",service="order-svc",state="serving"} 0
-muster_registration_state{addr="10.0.0.1:8881",service="order-svc",state="waiting"} 1
-muster_registration_state{addr="10.0.0.1:8881",service="order-svc",state="withdrawn"} 0
+muster_registration_state{addr="10.0.0.1:8881",group="default",namespace="dev",service="order-svc",state="draining"} 0
+muster_registration_state{addr="10.0.0.1:8881",group="default",namespace="dev",service="order-svc",state="gone"} 0
+muster_registration_state{addr="10.0.0.1:8881",group="default",namespace="dev",service="order-svc",state="held"} 0
+muster_registration_state{addr="10.0.0.1:8881",group="default",namespace="dev",service="order-svc",state="offline"} 0
+muster_registration_state{addr="10.0.0.1:8881",group="default",namespace="dev",service="order-svc",state="serving"} 0
+muster_registration_state{addr="10.0.0.1:8881",group="default",namespace="dev",service="order-svc",state="waiting"} 1
+muster_registration_state{addr="10.0.0.1:8881",group="default",namespace="dev",service="order-svc",state="withdrawn"} 0
 # HELP muster_registry_skipped_values_total Values in the registry that were no instances of the namespace.
 # TYPE muster_registry_skipped_values_total counter
 muster_registry_skipped_values_total 0
@@ -178,6 +178,26 @@ func TestScrapesWhileClosed(t *testing.T) {
 			t.Errorf("%d metrics, %v", len(all), err)
 		}
 	})
+}
+
+// TestTwoRegistrations: one process may have an instance in two groups, or in two registries, which give it no names.
+func TestTwoRegistrations(t *testing.T) {
+	t.Parallel()
+	m, err := health.New(health.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range []string{"default", "canary", "canary"} {
+		m.Attach(health.Registration{Service: "user-svc", Addr: "10.0.0.1:80", Namespace: "staging", Group: group})
+	}
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(promext.NewCollector(m, nil))
+	if _, err := r.Gather(); err != nil {
+		t.Error(err)
+	}
+	if n, err := testutil.GatherAndCount(r, "muster_registration_state"); n != 2*7 || err != nil {
+		t.Errorf("%d series of two registrations in seven states, %v", n, err)
+	}
 }
 
 // TestHalves: a process that only calls has no monitor, and one that only serves no catalog.

@@ -15,7 +15,9 @@
 //	muster_probe_runs_total{probe}                     runs that have ended, or were given up
 //	muster_probe_failures_total{probe}                 those of them that failed
 //	muster_probe_latency_seconds{probe}                what the last run took
-//	muster_registration_state{service,addr,state}      1 for where the registration stands, else 0
+//	muster_registration_state{namespace,group,service,addr,state}
+//	                                                   1 for where the registration stands, else 0; of an instance that one
+//	                                                   process has in two registries, in the first of them
 //	muster_registry_up                                 1 while the registry answers, else 0; absent before it was asked
 //	muster_registry_skipped_values_total               values under the prefix that were no instances of the namespace
 //	muster_catalog_instances{service}                  instances that may be called, suspects included

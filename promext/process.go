@@ -21,7 +21,7 @@ func newProcess(m *health.Monitor) *process {
 		runs:     describe("probe_runs_total", "Runs of the probe that have ended, or were given up.", "probe"),
 		failures: describe("probe_failures_total", "Runs of the probe that failed.", "probe"),
 		latency:  describe("probe_latency_seconds", "What the probe's last run took.", "probe"),
-		state:    describe("registration_state", "1 for where the registration stands.", "service", "addr", "state"),
+		state:    describe("registration_state", "1 for where the registration stands.", "namespace", "group", "service", "addr", "state"),
 	}
 }
 
@@ -55,10 +55,17 @@ func (p *process) Collect(ch chan<- prometheus.Metric) {
 		ch <- counter(p.failures, float64(probe.Failures), probe.Name)
 		ch <- gauge(p.latency, probe.Latency.Seconds(), probe.Name)
 	}
+	type key struct{ namespace, group, service, addr string }
+	seen := map[key]bool{} // one instance in two registries is two registrations, and no scrape takes one series twice
 	for i := range r.Registrations {
 		reg := &r.Registrations[i]
+		k := key{reg.Namespace, reg.Group, reg.Service, reg.Addr}
+		if seen[k] {
+			continue
+		}
+		seen[k] = true
 		for s := health.Waiting; s <= health.Gone; s++ {
-			ch <- gauge(p.state, one(s == reg.State), reg.Service, reg.Addr, s.String())
+			ch <- gauge(p.state, one(s == reg.State), k.namespace, k.group, k.service, k.addr, s.String())
 		}
 	}
 }

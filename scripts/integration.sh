@@ -206,7 +206,7 @@ outage() { # server body
 	check "neither is listed in etcd" within 5 all_listed 0
 	say "          after $took ms more"
 	check "/metrics says withdrawn" within 5 metrics_say "$user_http" \
-		"muster_registration_state{addr=\"$user_rpc\",service=\"user-svc\",state=\"withdrawn\"} 1"
+		"muster_registration_state{addr=\"$user_rpc\",group=\"default\",namespace=\"dev\",service=\"user-svc\",state=\"withdrawn\"} 1"
 	check "/livez still answers 200" answers "http://$user_http/livez" 200
 
 	say
