@@ -58,8 +58,9 @@ func ParseEnv() (Config, error) {
 
 func parseEnv(vars map[string]string, log *slog.Logger) (Config, error) {
 	var e environment
+	var errs []error
 	if err := env.ParseWithOptions(&e, env.Options{Environment: vars}); err != nil {
-		return Config{}, nameVariables(err)
+		errs = append(errs, nameVariables(err)) // the fields that it names are zero
 	}
 	warnUnknown(vars, log)
 	cfg := Config{
@@ -71,7 +72,6 @@ func parseEnv(vars map[string]string, log *slog.Logger) (Config, error) {
 		DrainDelay: e.DrainDelay,
 		CacheDir:   e.CacheDir,
 	}
-	var errs []error
 	var err error
 	if cfg.Advertise, err = advertise(e, log); err != nil {
 		errs = append(errs, err)
@@ -96,9 +96,11 @@ func parseEnv(vars map[string]string, log *slog.Logger) (Config, error) {
 		errs = append(errs, fmt.Errorf("muster: MUSTER_DRAIN_DELAY: %v is negative", cfg.DrainDelay))
 	}
 	cfg.Etcd.Namespace = cfg.Namespace
-	if !cfg.Namespace.IsZero() { // else the error would come twice
-		errs = append(errs, etcdErrors(cfg.Etcd.Check()))
+	check := cfg.Etcd
+	if cfg.Namespace.IsZero() { // its own error is there already
+		check.Namespace, _ = naming.NewNamespace("dev", "")
 	}
+	errs = append(errs, etcdErrors(check.Check()))
 	return cfg, errors.Join(errs...)
 }
 

@@ -84,6 +84,8 @@ func TestEveryErrorNamesItsVariable(t *testing.T) {
 		{map[string]string{"MUSTER_CACHE_DIR": long}, []string{"muster: MUSTER_CACHE_DIR: ", "aaa"}},
 		{map[string]string{"MUSTER_ADVERTISE_ADDR": ":", "MUSTER_CACHE_DIR": empty, "MUSTER_FLOOR": "x"}, []string{"MUSTER_ADVERTISE_ADDR", "MUSTER_CACHE_DIR", "MUSTER_FLOOR"}},
 		{map[string]string{"MUSTER_FLOOR": "-1", "MUSTER_LEASE_TTL": "1s"}, []string{"MUSTER_FLOOR", "MUSTER_LEASE_TTL"}},
+		{map[string]string{"MUSTER_LEASE_TTL": "10", "MUSTER_DRAIN_DELAY": "x", "MUSTER_NAMESPACE": "prod"}, []string{"MUSTER_LEASE_TTL", "MUSTER_DRAIN_DELAY", "MUSTER_CONFIRM_NAMESPACE=prod"}},
+		{map[string]string{"MUSTER_NAMESPACE": "Dev", "MUSTER_ETCD_ENDPOINTS": "x"}, []string{"MUSTER_NAMESPACE", "MUSTER_ETCD_ENDPOINTS"}},
 	} {
 		t.Run(strings.Join(c.want, " "), func(t *testing.T) {
 			_, err := parseEnv(c.vars, slog.New(slog.DiscardHandler))

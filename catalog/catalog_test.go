@@ -394,6 +394,21 @@ func TestAnIdleServiceIsRemembered(t *testing.T) {
 	})
 }
 
+// What was known before is refused at the age of a copy.
+func TestAnIdleServiceIsNotRememberedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		c := open(t, f, catalog.Options{Idle: time.Minute, CacheMaxAge: time.Hour})
+		f.set("a", insts("a:1"))
+		want(t, c, "a", "a:1")
+		time.Sleep(70 * time.Minute)
+		f.silence()
+		if v, err := c.Lookup(t.Context(), "a"); !errors.Is(err, catalog.ErrNoView) {
+			t.Errorf("%v, %v", v, err)
+		}
+	})
+}
+
 // While the registry is away nothing is given up.
 func TestNoWatchEndsWhileTheRegistryIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

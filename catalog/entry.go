@@ -260,6 +260,9 @@ func (e *entry) useCopy() {
 	}
 	now := time.Now()
 	old := e.c.recall(e.service)
+	if old != nil && now.Sub(old.Saved) >= e.c.o.CacheMaxAge {
+		old = nil
+	}
 	if old != nil {
 		e.c.o.Logger.Warn("catalog: the registry has not answered: what was known before the service was idle is used", "service", e.service,
 			"instances", len(old.Instances), "age", now.Sub(old.Saved).Round(time.Second))

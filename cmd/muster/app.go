@@ -40,7 +40,7 @@ func run(ctx context.Context, a *app, args []string) int {
 		Short: "Show and steer what Muster has registered",
 		Long: "Show and steer what Muster has registered.\n\nThe command reads the same MUSTER_* variables as the services do. A protected " +
 			"namespace has to be\nconfirmed with MUSTER_CONFIRM_NAMESPACE here, too.\n\nExit codes: 0 done; 1 it did not work; " +
-			"2 the command line or the environment is wrong; 3 there is no such\ninstance or service.",
+			"2 the command line or the environment is wrong (doctor\nreports a wrong environment with 1); 3 there is no such instance or service.",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
