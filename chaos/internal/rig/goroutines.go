@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/muster-go/muster/chaos/internal/child"
@@ -12,14 +13,22 @@ import (
 type Goroutines map[*Process]child.Goroutines
 
 // Goroutines counts those of all processes, in peace: what is being done when they are counted has goroutines of its own.
+// So each process is counted until nothing has changed three times: a watch that has just been begun is not all there yet.
 func (w *World) Goroutines(ctx context.Context) (Goroutines, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("the goroutines do not settle"))
+	defer cancel()
 	all := Goroutines{}
 	for _, p := range w.living() {
-		e, err := p.Obey(ctx, "goroutines")
-		if err != nil {
-			return nil, err
+		for same := 0; same < 3; {
+			e, err := p.Obey(ctx, "goroutines")
+			if err != nil {
+				return nil, err
+			}
+			if same++; !maps.Equal(all[p], e.Goroutines) {
+				all[p], same = e.Goroutines, 0
+			}
+			pause(ctx, 100*time.Millisecond)
 		}
-		all[p] = e.Goroutines
 	}
 	return all, nil
 }
