@@ -5,10 +5,13 @@
 //		health.Probe{Name: "db", Check: health.SQL(db)},
 //		health.Probe{Name: "redis", Check: func(ctx context.Context) error { return rdb.Ping(ctx).Err() }},
 //	)
+//	if err != nil {
+//		return err // it names the variable that is wrong
+//	}
 //	defer m.Close()
 //
 //	svr := userservice.NewServer(impl, kitexext.WithRegistry(m.Gate, kitexext.Service("user-svc"))) // a server.Option
-//	cli := userservice.MustNewClient("user-svc", kitexext.WithResolver(m.Catalog))                  // a client.Option
+//	cli, err := orderservice.NewClient("order-svc", kitexext.WithResolver(m.Catalog))               // a client.Option
 //	h.Use(hertzext.Healthz(m.Health))                                                               // an app.HandlerFunc
 //
 // The package wires the parts for the usual case: probes from the program, everything else from environment variables, etcd

@@ -6,7 +6,7 @@ import (
 )
 
 // Features says which of the optional capabilities a driver has. A gate follows the simplest rule where one is missing,
-// and logs so once.
+// and logs once that a floor can't be kept.
 type Features struct {
 	// Roster: instances that do not serve are known to be alive, with their Status; Census works.
 	Roster bool
