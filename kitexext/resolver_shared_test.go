@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudwego/kitex/client"
+	"github.com/cloudwego/kitex/pkg/loadbalance"
 	"github.com/cloudwego/kitex/pkg/loadbalance/lbcache"
 )
 
@@ -53,7 +54,7 @@ func TestOptionsThatKitexTakesForEqual(t *testing.T) {
 // Kitex has all calls wait for what the first of them asked: a short deadline of that one is not the others'.
 func TestTheFirstCallsDeadlineIsItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x := newBench(t, nil)
+		x := newBench(t, loadbalance.NewWeightedBalancer())
 		defer x.b.release(nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
