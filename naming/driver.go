@@ -26,7 +26,8 @@ type Registrar interface {
 	// Join puts an instance on the roster, not serving, and returns its membership. It errs, wrapping ErrInvalid, where
 	// trying again can't help; with a *TakenError where the claim was made again and another live instance holds the
 	// address; and with anything else where the registry did not answer as it should, which a caller tries again with a
-	// backoff. After an error nothing is left behind, but what the lease of an unreachable registry takes along.
+	// backoff. After an error nothing is left behind, but what the lease of an unreachable registry takes along, and where the
+	// address is taken, a note of that for its holder, which ends by itself.
 	Join(ctx context.Context, c Claim) (Membership, error)
 }
 

@@ -37,6 +37,16 @@ func (m *membership) commitOr(ctx context.Context, h *handle, cmps []clientv3.Cm
 	return t, nil
 }
 
+// mark says in the serving key that the instance leaves, if the key is our own.
+func (m *membership) mark(ctx context.Context, h *handle) (*clientv3.TxnResponse, error) {
+	value, err := encodeServing(m.d.cfg.Namespace, m.inst, stateLeaving)
+	if err != nil {
+		return nil, err
+	}
+	return m.commit(ctx, h, []clientv3.Cmp{m.ours(m.keys.serving)},
+		clientv3.OpPut(m.keys.serving, value, clientv3.WithLease(m.s.id)), m.bump())
+}
+
 // ours compares a key's lease with our own, which only this process uses.
 func (m *membership) ours(key string) clientv3.Cmp {
 	return clientv3.Compare(clientv3.LeaseValue(key), "=", m.s.id)

@@ -68,6 +68,7 @@ type connection struct {
 	done   chan struct{}
 
 	sight sight
+	away  bool                             // etcd has not answered a look since the last that it did; the goroutine's alone
 	creds credentials.TransportCredentials // nil for plain text
 
 	// mu guards everything that follows.

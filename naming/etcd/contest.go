@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -31,7 +32,7 @@ func (m *membership) contest(ctx context.Context, h *handle, holder, claim *mvcc
 	case claim == nil:
 		err = m.leaveClaim(ctx, h, holder, st)
 	case m.ownClaim(claim):
-		_, err = h.cli.KeepAliveOnce(ctx, clientv3.LeaseID(claim.Lease))
+		err = renewOnce(ctx, h, claim.Lease)
 	default: // a third one's: the holder knows already
 	}
 	if err != nil {
@@ -46,7 +47,7 @@ func (m *membership) leaveClaim(ctx context.Context, h *handle, holder *mvccpb.K
 	}
 	m.d.dropClaim(ctx, h, m.keys.claim) // what was on the lease of before is gone
 	if !m.d.noteClaim(m.keys.claim, lease) {
-		m.d.disown(ctx, h, lease)
+		m.d.wg.Go(func() { m.d.disown(ctx, h, lease) })
 		return naming.ErrClosed
 	}
 	t, err := h.Txn(ctx).If(
@@ -58,6 +59,21 @@ func (m *membership) leaveClaim(ctx context.Context, h *handle, holder *mvccpb.K
 	if err != nil || !t.Succeeded {
 		m.d.dropClaim(ctx, h, m.keys.claim)
 	}
+	return err
+}
+
+// renewOnce renews a lease once. The client's own way of doing that tries again without a pause.
+func renewOnce(ctx context.Context, h *handle, lease int64) error {
+	ctx, cancel := context.WithCancel(ctx) // ends the stream
+	defer cancel()
+	stream, err := pb.NewLeaseClient(h.cli.ActiveConnection()).LeaseKeepAlive(ctx)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(&pb.LeaseKeepAliveRequest{ID: lease}); err != nil {
+		return err
+	}
+	_, err = stream.Recv()
 	return err
 }
 
@@ -93,14 +109,14 @@ func (d *Driver) noteClaim(key string, lease clientv3.LeaseID) bool {
 	return true
 }
 
-// dropClaim takes a claim back, if there is one. Where etcd does not answer it runs out.
+// dropClaim takes a claim back, if there is one, and does not wait for it. Where etcd does not answer it runs out.
 func (d *Driver) dropClaim(ctx context.Context, h *handle, key string) {
 	d.mu.Lock()
 	lease, ok := d.claims[key]
 	delete(d.claims, key)
 	d.mu.Unlock()
 	if ok {
-		d.disown(ctx, h, lease)
+		d.wg.Go(func() { d.disown(ctx, h, lease) })
 	}
 }
 

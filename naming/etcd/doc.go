@@ -16,6 +16,7 @@
 // # Guarantees
 //
 //  1. One client, one lease and one keepalive stream for each Driver, however many instances and services it serves.
+//     Besides, an operator's order with an end has a lease, and so has a claim that waits for an address.
 //  2. Every write is fenced by its owner in a transaction: nothing that another process wrote is deleted or overwritten,
 //     but the address that a new process claims.
 //  3. A lease is given up only when etcd says that it is gone. While etcd is out of reach the driver keeps trying to renew

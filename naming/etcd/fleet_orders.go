@@ -71,11 +71,14 @@ func (d *Driver) putOrder(ctx context.Context, h *handle, keys memberKeys, o ord
 		// The id at the address changes with the lease, never under one.
 		t, err := h.Txn(ctx).
 			If(clientv3.Compare(clientv3.LeaseValue(keys.roster), "=", roster.Lease)).
-			Then(clientv3.OpPut(keys.operator, string(value), opts...)).Commit()
+			Then(clientv3.OpPut(keys.operator, string(value), append(opts, clientv3.WithPrevKV())...)).Commit()
 		if err != nil {
 			return "", fmt.Errorf("etcd: offline: %w", err)
 		}
 		if t.Succeeded {
+			if old := t.Responses[0].GetResponsePut().GetPrevKv(); old != nil && old.Lease != 0 {
+				d.disown(ctx, h, clientv3.LeaseID(old.Lease)) // nothing is on it any more
+			}
 			return o.ID, nil
 		}
 	}

@@ -19,6 +19,8 @@ const (
 	// Everything is read once more after etcd was away: what an instance wrote itself soon, since it may not be listed, and
 	// what is only looked at within a time that spreads the load of many clients.
 	ownSpread, viewSpread = 500 * time.Millisecond, 5 * time.Second
+	// auditPause is how long there is none after the last one, while etcd comes and goes.
+	auditPause = 5 * time.Second
 )
 
 // maxKeys is how many keys one follower watches at most.
@@ -60,16 +62,17 @@ type following struct {
 	// rev is the last revision that is known of any key; 0 means that everything has to be read.
 	rev    int64
 	stream int
-	// back is closed when etcd has been away and is back; audit is when everything has to be read anew then, zero for not at
-	// all.
-	back  <-chan struct{}
-	audit time.Time
+	// era is closed when the data that were read have been replaced, back when etcd has been away and is back; audit is when
+	// everything has to be read anew then, zero for not at all, and at least auditPause after the last time.
+	era, back <-chan struct{}
+	audit     time.Time
+	readAt    time.Time
 }
 
 // follow runs f until ctx ends. A watch that broke is resumed where it ended; everything is read anew only where history
 // has been compacted or replaced, and once each time that etcd was away.
 func follow(ctx context.Context, c *connection, f follower) {
-	s := following{follower: f, c: c, back: c.sight.returned()}
+	s := following{follower: f, c: c, era: c.sight.era(), back: c.sight.returned()}
 	s.reached(f.from)
 	bo := newBackoff(watchBase, watchMax)
 	for ctx.Err() == nil {
@@ -111,8 +114,15 @@ func follow(ctx context.Context, c *connection, f follower) {
 func (s *following) returned() {
 	s.back = s.c.sight.returned()
 	if s.audit.IsZero() {
-		s.audit = time.Now().Add(rand.N(s.spread))
+		s.audit = later(time.Now(), s.readAt.Add(auditPause)).Add(rand.N(s.spread))
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // reached notes that everything is known up to a revision.

@@ -13,7 +13,11 @@ import (
 
 // once reads what has to be read, and watches until that fails.
 func (s *following) once(ctx context.Context) error {
-	era := s.c.sight.era()
+	select {
+	case <-s.era: // while nobody was watching
+		s.rev = 0
+	default:
+	}
 	h, err := s.c.get(ctx)
 	if err != nil {
 		return err
@@ -45,7 +49,7 @@ func (s *following) once(ctx context.Context) error {
 			i = 2
 		case r, ok = <-ch[3]:
 			i = 3
-		case <-era:
+		case <-s.era:
 			return errEra
 		case <-s.back:
 			s.returned()
@@ -106,6 +110,7 @@ func (s *following) take(i int, r clientv3.WatchResponse, ok bool) error {
 }
 
 func (s *following) readAll(ctx context.Context, h *handle) error {
+	s.era, s.back = s.c.sight.era(), s.c.sight.returned() // before: what happens meanwhile must not go unnoticed
 	rev, err := s.read(ctx, h)
 	if err != nil {
 		return err
@@ -113,7 +118,7 @@ func (s *following) readAll(ctx context.Context, h *handle) error {
 	s.reached(rev)
 	s.c.sight.saw(rev)
 	s.c.sight.up(s.c.log, s.c.cfg.Endpoints) // who has seen a view must not be told that etcd has never answered
-	s.back, s.audit = s.c.sight.returned(), time.Time{}
+	s.audit, s.readAt = time.Time{}, time.Now()
 	return s.settle(ctx, rev)
 }
 

@@ -1,11 +1,11 @@
 package etcd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -25,8 +25,8 @@ func (d *Driver) Join(ctx context.Context, c naming.Claim) (naming.Membership, e
 	if err != nil {
 		return nil, err
 	}
-	if inst.ID == "" || len(inst.ID) > maxID {
-		return nil, fmt.Errorf("%w: %s at %s has an ID of %d bytes: want 1 to %d", naming.ErrInvalid, inst.Service, inst.Addr, len(inst.ID), maxID)
+	if inst.ID == "" || len(inst.ID) > maxID || !utf8.ValidString(inst.ID) {
+		return nil, fmt.Errorf("%w: %s at %s has an ID of %d bytes: want 1 to %d of UTF-8", naming.ErrInvalid, inst.Service, inst.Addr, len(inst.ID), maxID)
 	}
 	if _, err := encodeServing(d.cfg.Namespace, inst, stateDegraded); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (d *Driver) join(ctx context.Context, inst naming.Instance, keys memberKeys
 		if errors.Is(err, rpctypes.ErrLeaseNotFound) {
 			s.lost()
 		}
-		s.litter(leftover{keys, inst.ID}) // where others are on the lease: the claim may have been heard all the same
+		s.litter(keys) // where others are on the lease: the claim may have been heard all the same
 		// Where nobody else is on the lease, give it up, so that the next attempt takes a fresh one. On an etcd with roles, a lease
 		// without keys is all that another namespace's user could still meddle with.
 		d.wg.Go(func() {
@@ -117,13 +117,12 @@ func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int6
 			return 0, fmt.Errorf("etcd: join: %w", err)
 		}
 		roster, serving, op, claim := first(r, 0), first(r, 1), first(r, 2), first(r, 3)
-		holder := m.holder(roster, serving)
-		stranger := serving != nil && servingID(serving) == "" // its value stays; Publish decides about it
-		if c.Again && (holder != "" || stranger) {
-			if holder != "" {
+		holder := m.holder(roster, serving) // a stranger's value stays; Publish decides about it
+		if c.Again && holder != "" {
+			if holder != strangerID {
 				m.contest(ctx, h, roster, claim, c.Status)
 			}
-			return 0, &naming.TakenError{Service: m.inst.Service, Addr: m.inst.Addr, By: cmp.Or(holder, strangerID)}
+			return 0, &naming.TakenError{Service: m.inst.Service, Addr: m.inst.Addr, By: holder}
 		}
 		cmps := []clientv3.Cmp{
 			clientv3.Compare(clientv3.ModRevision(m.keys.roster), "=", modRevision(roster)),
@@ -147,14 +146,14 @@ func (m *membership) claim(ctx context.Context, h *handle, c naming.Claim) (int6
 			continue
 		}
 		m.d.conn.sight.saw(t.Header.Revision)
-		if holder != "" {
+		if holder != "" && holder != strangerID {
 			m.log.Warn("claimed the address of another process, which either has ended or advertises it by mistake", "replaced", holder)
 		}
 		m.status = c.Status
 		m.wrote[m.keys.roster] = t.Header.Revision
 		m.order(op)
 		m.contested(claim)
-		m.d.wg.Go(func() { m.d.dropClaim(m.d.ctx, h, m.keys.claim) }) // it need not wait any more
+		m.d.dropClaim(ctx, h, m.keys.claim) // it need not wait any more
 		return t.Header.Revision, nil
 	}
 	return 0, errChanged

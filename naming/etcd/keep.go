@@ -22,6 +22,7 @@ func (m *membership) keep(from int64) {
 		cause = naming.ErrLeft // the membership ended by itself, and has its error already
 	}
 	m.finish(cause)
+	m.s.depart(m.keys)
 	if errors.Is(m.Err(), naming.ErrLeft) {
 		return // Leave gives the session back itself, within its own time
 	}
@@ -42,14 +43,18 @@ func (k *keeper) read(ctx context.Context, h *handle) (int64, error) {
 	m := k.m
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	select { // before the read: nothing is to be written between it and what it is compared with
+	case m.op <- struct{}{}:
+		defer func() { <-m.op }()
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
 	r, err := h.Txn(ctx).Then(m.keys.all()...).Commit()
 	if err != nil {
 		return 0, err
 	}
 	m.order(first(r, 2))
 	m.contested(first(r, 3))
-	m.op <- struct{}{}
-	defer func() { <-m.op }()
 	for i, key := range []string{m.keys.roster, m.keys.serving} {
 		kv := first(r, i)
 		if kv != nil && kv.ModRevision == m.wrote[key] && clientv3.LeaseID(kv.Lease) == m.s.id {
@@ -73,13 +78,13 @@ func (k *keeper) apply(events []*clientv3.Event) {
 			m.order(now)
 		case key == m.keys.claim:
 			m.contested(now)
-		case now == nil, clientv3.LeaseID(now.Lease) != m.s.id:
+		default: // mostly the echo of an own write, which settle knows
 			k.trouble[key] = e.Kv.ModRevision
 		}
 	}
 }
 
-// settle mends what others did to the own keys.
+// settle mends what others did to the own keys, and what a request of the membership's own did that was given up.
 func (k *keeper) settle(ctx context.Context, _ int64) error {
 	if len(k.trouble) == 0 {
 		return nil
@@ -93,9 +98,15 @@ func (k *keeper) settle(ctx context.Context, _ int64) error {
 	}
 	defer end()
 	for key, rev := range k.trouble {
-		if rev <= m.wrote[key] || key == m.keys.serving && !m.serving {
-			delete(k.trouble, key) // the echo of an own write, mended by a later one, or nothing that is wanted
+		if rev <= m.wrote[key] {
+			delete(k.trouble, key) // the echo of an own write, or mended by a later one
 		}
+	}
+	if _, ok := k.trouble[m.keys.serving]; ok && !m.serving {
+		if err := m.unlistStray(ctx, h); err != nil {
+			return err
+		}
+		delete(k.trouble, m.keys.serving)
 	}
 	if len(k.trouble) == 0 {
 		return nil

@@ -156,7 +156,7 @@ func (m *membership) Leave(ctx context.Context) error {
 		err = m.erase(ctx, h)
 	}
 	if err != nil {
-		m.s.litter(leftover{m.keys, m.inst.ID})
+		m.s.litter(m.keys)
 	}
 	m.finish(naming.ErrLeft)
 	if rerr := m.release(ctx, h); err == nil {
@@ -170,13 +170,7 @@ func (m *membership) Leave(ctx context.Context) error {
 // either.
 func (m *membership) erase(ctx context.Context, h *handle) error {
 	if (m.listed || m.unsure) && !m.marked {
-		mark, err := encodeServing(m.d.cfg.Namespace, m.inst, stateLeaving)
-		if err != nil {
-			return err
-		}
-		_, err = m.commit(ctx, h, []clientv3.Cmp{m.ours(m.keys.serving)},
-			clientv3.OpPut(m.keys.serving, mark, clientv3.WithLease(m.s.id)), m.bump())
-		if err != nil && !errors.Is(err, rpctypes.ErrNoSpace) {
+		if _, err := m.mark(ctx, h); err != nil && !errors.Is(err, rpctypes.ErrNoSpace) {
 			return err
 		}
 	}

@@ -27,8 +27,9 @@ type session struct {
 	done   chan struct{} // closed when the goroutine has ended
 
 	// d.mu guards everything that follows.
-	members int
-	debris  []leftover
+	members  int
+	debris   debris // to be swept at the next renewal
+	departed debris // those whose membership has ended, to be looked at after etcd was away
 }
 
 // session returns the process's session, taking a lease where there is none. The caller holds it until release.
@@ -53,7 +54,7 @@ func (d *Driver) session(ctx context.Context, h *handle) (*session, error) {
 		return nil, err
 	}
 	sctx, cancel := context.WithCancelCause(d.ctx)
-	s = &session{d: d, id: id, ctx: sctx, cancel: cancel, done: make(chan struct{}), members: 1}
+	s = &session{d: d, id: id, ctx: sctx, cancel: cancel, done: make(chan struct{}), members: 1, debris: debris{}, departed: debris{}}
 	d.mu.Lock()
 	d.current = s
 	d.mu.Unlock()
@@ -134,6 +135,7 @@ func (s *session) renew(ctx context.Context, healthy func()) error {
 	}
 	tick := time.NewTicker(s.d.cfg.LeaseTTL / 3)
 	defer tick.Stop()
+	s.recheck()
 	for {
 		watchdog.Reset(patience)
 		if err := stream.Send(&pb.LeaseKeepAliveRequest{ID: int64(s.id)}); err != nil {

@@ -73,7 +73,7 @@ func (s *sight) returned() <-chan struct{} {
 	return s.back
 }
 
-// up notes that etcd has answered. Any goroutine may.
+// up notes that etcd has answered. Any goroutine may. That it is back is another matter: see cameBack.
 func (s *sight) up(log *slog.Logger, endpoints []string) {
 	l := s.link.Load()
 	if l != nil && l.Up || !s.link.CompareAndSwap(l, &naming.Link{Up: true, Since: time.Now()}) {
@@ -82,12 +82,17 @@ func (s *sight) up(log *slog.Logger, endpoints []string) {
 	away := time.Duration(0)
 	if l != nil {
 		away = time.Since(l.Since)
-		s.mu.Lock()
-		close(s.back)
-		s.back = make(chan struct{})
-		s.mu.Unlock()
 	}
 	log.Info("etcd answers", "endpoints", endpoints, "away", away.Round(time.Millisecond))
+}
+
+// cameBack tells those who wait for it that etcd was away and answers again. Only a look may say so, never a follower's own
+// read: an etcd too slow for the one and not for the other would have all of them read everything, over and over.
+func (s *sight) cameBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.back)
+	s.back = make(chan struct{})
 }
 
 // down notes that etcd does not answer, or another reason for it. The connection's own goroutine calls it.
@@ -122,6 +127,7 @@ func (c *connection) guardSight(h *handle) error {
 			conn.Connect()
 		case connectivity.TransientFailure:
 			if err := c.reason(conn); err != nil {
+				c.away = true
 				c.sight.down(c.log, c.cfg.Endpoints, err)
 			}
 		case connectivity.Ready:
@@ -132,10 +138,15 @@ func (c *connection) guardSight(h *handle) error {
 			switch {
 			case err == nil:
 				c.sight.up(c.log, c.cfg.Endpoints)
+				if c.away {
+					c.away = false
+					c.sight.cameBack()
+				}
 				due, refused = time.Now().Add(lookMin+rand.N(lookMax-lookMin)), 0
 			case c.ctx.Err() != nil:
 				return naming.ErrClosed
 			default:
+				c.away = true
 				c.sight.down(c.log, c.cfg.Endpoints, err)
 				due = time.Now().Add(lookRetry/2 + rand.N(lookRetry))
 				if rejected(err) {

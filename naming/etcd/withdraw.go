@@ -70,7 +70,7 @@ func (m *membership) Withdraw(ctx context.Context, floor naming.Floor, onWithdra
 		}
 		c, lost = m.counted(t), true
 		most := min(raceEach*time.Duration(c.Serving), raceMax)
-		pause = min(max(2*pause, time.Since(began)*time.Duration(c.Serving)/3, raceMin), most)
+		pause = max(min(max(2*pause, time.Since(began)*time.Duration(c.Serving)/3), most), raceMin)
 	}
 	return 0, err
 }
@@ -155,6 +155,27 @@ func (m *membership) unlist(ctx context.Context, h *handle, st naming.Status) er
 	m.status = st
 	err := m.write(ctx, h)
 	m.unsure = err != nil
+	return err
+}
+
+// unlistStray takes away a serving key that is our own and not wanted: it came back with older data of etcd's, or a publication
+// that had been given up was carried out after all. A stranger's stays.
+func (m *membership) unlistStray(ctx context.Context, h *handle) error {
+	t, err := m.mark(ctx, h)
+	switch {
+	case err != nil && !errors.Is(err, rpctypes.ErrNoSpace):
+		return err
+	case err == nil && !t.Succeeded:
+		if first(t, 1) == nil {
+			m.say(func(*naming.Notice) { m.stranger = "" })
+		}
+		return nil
+	}
+	_, err = m.commit(ctx, h, []clientv3.Cmp{m.ours(m.keys.serving)}, clientv3.OpDelete(m.keys.serving))
+	if err == nil {
+		m.listed, m.marked = false, false
+		m.log.Warn("took this instance's serving key away, which had come back though it is not to be listed")
+	}
 	return err
 }
 

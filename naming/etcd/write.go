@@ -137,15 +137,26 @@ func (m *membership) drop(ctx context.Context, h *handle, kv *mvccpb.KeyValue) e
 // holder returns who else holds the address, or "". What is no instance of this namespace holds nothing, so that junk on the
 // roster can't keep anybody out.
 func (m *membership) holder(roster, serving *mvccpb.KeyValue) string {
-	if roster != nil && clientv3.LeaseID(roster.Lease) != m.s.id {
+	if m.anothers(roster) {
 		if e, ok := decodeRoster(m.d.cfg.Namespace, roster.Value); ok && e.ID != m.inst.ID {
 			return e.ID
 		}
 	}
-	if id := servingID(serving); id != "" && id != m.inst.ID && clientv3.LeaseID(serving.Lease) != m.s.id {
-		return id
+	if m.anothers(serving) {
+		i, _, err := decodeServing(m.d.cfg.Namespace, m.inst.Service, m.inst.Addr, serving.Value)
+		switch {
+		case err == nil && i.ID == "":
+			return strangerID
+		case err == nil && i.ID != m.inst.ID:
+			return i.ID
+		}
 	}
 	return ""
+}
+
+// anothers reports whether a value is on another process's lease. One without a lease was written by hand.
+func (m *membership) anothers(kv *mvccpb.KeyValue) bool {
+	return kv != nil && kv.Lease != 0 && clientv3.LeaseID(kv.Lease) != m.s.id
 }
 
 // servingID returns the instance id in a serving value, or "" where it has none.
