@@ -76,7 +76,7 @@ func follow(ctx context.Context, c *connection, f follower) {
 	s.reached(f.from)
 	bo := newBackoff(watchBase, watchMax)
 	for ctx.Err() == nil {
-		began := time.Now()
+		began, wake := time.Now(), (<-chan struct{})(nil)
 		err := s.once(ctx)
 		if ctx.Err() != nil {
 			return
@@ -94,7 +94,8 @@ func follow(ctx context.Context, c *connection, f follower) {
 			s.stream++
 			c.doubt()
 		case errors.Is(err, rpctypes.ErrNoLeader):
-			c.doubt() // the connection may be well: only a look tells when there is a leader again
+			wake = c.sight.woken()
+			c.doubt() // the connection may be well: only a look, which waits for a leader, tells when there is one again
 		}
 		if time.Since(began) > watchMax {
 			bo.Reset()
@@ -105,6 +106,8 @@ func follow(ctx context.Context, c *connection, f follower) {
 			s.returned()
 			wait(ctx, rand.N(watchSpread))
 			bo.Reset()
+		case <-wake:
+			wait(ctx, rand.N(watchSpread))
 		case <-time.After(bo.NextBackOff()):
 		}
 	}

@@ -59,3 +59,23 @@ func TestOnlyALookSaysThatEtcdIsBack(t *testing.T) {
 	s.cameBack()
 	<-back
 }
+
+// TestADoubtThatIsAnsweredWakes: who found no leader watches again as soon as there is one, not when its pause is over.
+func TestADoubtThatIsAnsweredWakes(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, etcdtest.Start(t).Endpoint())
+	_, err := d.Fleet(within(t), "")
+	must(t, err)
+	wake, back := d.conn.sight.woken(), d.conn.sight.returned()
+	d.conn.doubt()
+	select {
+	case <-wake:
+	case <-within(t).Done():
+		t.Fatal("nobody is woken")
+	}
+	select {
+	case <-back:
+		t.Error("etcd is said to have been away")
+	default:
+	}
+}
