@@ -69,6 +69,8 @@ type connection struct {
 
 	sight sight
 	away  bool                             // etcd has not answered a look since the last that it did; the goroutine's alone
+	asked bool                             // there was a doubt since the last look that was answered; the goroutine's alone
+	woke  time.Time                        // when a look last woke those who found no leader; the goroutine's alone
 	creds credentials.TransportCredentials // nil for plain text
 
 	// mu guards everything that follows.

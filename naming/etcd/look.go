@@ -36,13 +36,9 @@ const (
 func (c *connection) guardSight(h *handle) error {
 	conn := h.cli.ActiveConnection()
 	due, refused := time.Now(), 0
-	doubted, woke := false, time.Time{}
 	for c.ctx.Err() == nil {
 		state := conn.GetState()
-		if c.takeDoubt() {
-			doubted, due = true, time.Now()
-		}
-		if state != connectivity.Ready {
+		if c.takeDoubt() || state != connectivity.Ready {
 			due = time.Now() // the first thing after each reconnect
 		}
 		switch state {
@@ -60,16 +56,7 @@ func (c *connection) guardSight(h *handle) error {
 			err := c.look(h)
 			switch {
 			case err == nil:
-				c.sight.up(c.log, c.cfg.Endpoints)
-				if c.away {
-					c.away = false
-					c.sight.cameBack()
-				}
-				if doubted && time.Since(woke) >= wakeEvery {
-					woke = time.Now()
-					c.sight.wakeUp()
-				}
-				doubted = false
+				c.answered()
 				due, refused = time.Now().Add(lookMin+rand.N(lookMax-lookMin)), 0
 			case c.ctx.Err() != nil:
 				return naming.ErrClosed
@@ -94,6 +81,20 @@ func (c *connection) guardSight(h *handle) error {
 		c.waitChange(conn, state, next)
 	}
 	return naming.ErrClosed
+}
+
+// answered takes in that a look was answered. The connection's own goroutine calls it.
+func (c *connection) answered() {
+	c.sight.up(c.log, c.cfg.Endpoints)
+	if c.away {
+		c.away = false
+		c.sight.cameBack()
+	}
+	if c.asked && time.Since(c.woke) >= wakeEvery {
+		c.woke = time.Now()
+		c.sight.wakeUp()
+	}
+	c.asked = false
 }
 
 type stateWaiter interface {
@@ -130,6 +131,7 @@ func (c *connection) takeDoubt() bool {
 	defer c.mu.Unlock()
 	was := c.doubted
 	c.doubted, c.wake = false, nil
+	c.asked = c.asked || was
 	return was
 }
 

@@ -55,7 +55,7 @@ func (s *sight) returned() <-chan struct{} {
 	return s.back
 }
 
-// woken returns a channel that is closed once etcd has answered a look that was asked for after this.
+// woken returns a channel that is closed once etcd has answered a doubt that comes after this.
 func (s *sight) woken() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
