@@ -28,8 +28,8 @@ type Options struct {
 	// Default 1 s. Lookups that come later than that, while there is still no view, fail at once.
 	FirstWait time.Duration
 	// Idle is how long a watch outlives its last lookup and its last subscriber; it ends after Idle to 1.25 x Idle.
-	// Default 10 min. While the registry is away no watch ends; and the last view is remembered, up to
-	// CacheMaxAge, for a lookup that comes when the registry is away.
+	// Default 10 min. While the registry is away no watch ends; and the last view is remembered, up to CacheMaxAge, for a lookup
+	// that comes when the registry is away.
 	Idle time.Duration
 	// MaxWatches bounds how many services are watched at a time. Default 1000. A lookup beyond it fails with ErrTooMany.
 	MaxWatches int

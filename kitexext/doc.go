@@ -12,7 +12,8 @@
 //  1. The view that the catalog has is what picks are made of. A change in the registry is pushed to the client's balancer
 //     as soon as the catalog has it; Kitex's ticks and what its cache holds make no difference to a pick.
 //  2. No call waits for the registry, but for the first view of its service: until the call's own timeout, or the
-//     catalog's FirstWait (opening a stream: FirstWait). Where nothing is known of a service, calls fail with Kitex's ErrServiceDiscovery at once.
+//     catalog's FirstWait (opening a stream: FirstWait). Where nothing is known of a service, calls fail with Kitex's
+//     ErrServiceDiscovery at once.
 //  3. Where every instance has left, calls fail with Kitex's ErrNoMoreInstance; none goes to one that has left.
 //  4. Every option of Kitex's stays as it is, before and after WithResolver: balancers, lbcache options, retries, circuit
 //     breakers, streaming. The default balancer is shared by all clients of a catalog, another by nobody unless its lbcache

@@ -27,7 +27,7 @@ func blackHole(name string, d rig.Direction) rig.Scenario {
 			if err := w.Restored(ctx, at, soon); err != nil {
 				return err
 			}
-			if err := heard(ctx, w); err != nil {
+			if err := heard(ctx, w, rig.ServiceB); err != nil {
 				return err
 			}
 			return w.Steady(ctx)

@@ -33,11 +33,7 @@ func restoredOlder() rig.Scenario {
 		Name: "restored", Fault: "etcd's data restored from an older snapshot",
 		Promise: "every instance serving within 3 s, what has left since gone within TTL + 2 s, no call fails",
 		Run: func(ctx context.Context, w *rig.World) error {
-			w.StopNodes(w.Nodes...)
-			if err := w.SaveData(); err != nil {
-				return err
-			}
-			if err := back(ctx, w); err != nil {
+			if err := snapshot(ctx, w); err != nil {
 				return err
 			}
 			left := w.Of(rig.ServiceA)[0]
@@ -76,7 +72,7 @@ func restoredOlder() rig.Scenario {
 			if err := w.Restored(ctx, time.Now(), soon); err != nil {
 				return err
 			}
-			if err := heard(ctx, w); err != nil {
+			if err := heard(ctx, w, rig.ServiceB); err != nil {
 				return err
 			}
 			return w.Steady(ctx)
@@ -100,19 +96,28 @@ func back(ctx context.Context, w *rig.World) error {
 	if err := w.Restored(ctx, at, soon); err != nil {
 		return err
 	}
-	if err := heard(ctx, w); err != nil {
+	if err := heard(ctx, w, rig.ServiceB); err != nil {
 		return err
 	}
 	return w.Steady(ctx)
 }
 
-// heard replaces an instance and checks that the caller hears of it: what it knew before goes on serving it even where its
-// watch has gone silent.
-func heard(ctx context.Context, w *rig.World) error {
-	if err := w.Of(rig.ServiceB)[0].Term(ctx); err != nil {
+// snapshot saves the data of a moment, and goes on from there.
+func snapshot(ctx context.Context, w *rig.World) error {
+	w.StopNodes(w.Nodes...)
+	if err := w.SaveData(); err != nil {
 		return err
 	}
-	if _, err := w.SpawnListening(ctx, rig.ServiceB); err != nil {
+	return back(ctx, w)
+}
+
+// heard replaces an instance of a service and checks that the caller hears of it: what it knew before goes on serving it even where its
+// watch has gone silent.
+func heard(ctx context.Context, w *rig.World, service string) error {
+	if err := w.Of(service)[0].Term(ctx); err != nil {
+		return err
+	}
+	if _, err := w.SpawnListening(ctx, service); err != nil {
 		return err
 	}
 	return w.Restored(ctx, time.Now(), soon)

@@ -70,7 +70,7 @@ func flapping(name, what string, proxied bool, turn func(ctx context.Context, w 
 				}
 			}
 			w.Say("at most %d lines in a log", most)
-			if err := heard(ctx, w); err != nil {
+			if err := heard(ctx, w, rig.ServiceB); err != nil {
 				return err
 			}
 			return w.Steady(ctx)

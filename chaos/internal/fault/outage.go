@@ -85,7 +85,7 @@ func sitOut(ctx context.Context, w *rig.World, away time.Duration, nodes ...*etc
 	if err := w.Restored(ctx, time.Now(), soon); err != nil {
 		return err
 	}
-	if err := heard(ctx, w); err != nil {
+	if err := heard(ctx, w, rig.ServiceB); err != nil {
 		return err
 	}
 	if err := w.Steady(ctx); err != nil {

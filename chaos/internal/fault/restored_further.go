@@ -17,23 +17,13 @@ func restoredFurther() rig.Scenario {
 		Name: "restored_further", Fault: "etcd's data restored from an older snapshot; an instance comes, and more is written than was lost, while the client is cut off",
 		Promise: "every instance serving within 3 s, the new one called within 8 s, no call fails", Proxied: true,
 		Run: func(ctx context.Context, w *rig.World) error {
-			w.StopNodes(w.Nodes...)
-			if err := w.SaveData(); err != nil {
-				return err
-			}
-			if err := back(ctx, w); err != nil {
+			if err := snapshot(ctx, w); err != nil {
 				return err
 			}
 			if err := fill(ctx, w, 200); err != nil { // so that what comes after the loss is not beyond what was seen
 				return err
 			}
-			if err := w.Of(rig.ServiceA)[0].Term(ctx); err != nil {
-				return err
-			}
-			if _, err := w.SpawnListening(ctx, rig.ServiceA); err != nil {
-				return err
-			}
-			if err := w.Restored(ctx, time.Now(), soon); err != nil {
+			if err := heard(ctx, w, rig.ServiceA); err != nil {
 				return err
 			}
 			w.StopNodes(w.Nodes...)
